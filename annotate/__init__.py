@@ -1,0 +1,1 @@
+"""From problems to graded solutions: prompts, engines, step splitting, grading, comparing models."""

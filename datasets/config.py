@@ -1,0 +1,9 @@
+"""The base of every configuration model."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Config(BaseModel):
+    """Strict and frozen: an unknown key is an error, and a configuration never changes once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)

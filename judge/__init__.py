@@ -1,0 +1,1 @@
+"""Judges: who finds the first faulty step and says what kind of error it is."""

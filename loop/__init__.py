@@ -1,0 +1,1 @@
+"""The run: configuration, run folder, stages in order, report."""

@@ -1,0 +1,1 @@
+"""Quantization recipes and the checkpoints they make."""

@@ -1,0 +1,1 @@
+"""Preference training on a quantized model, and how much it recovers."""
