@@ -1,0 +1,287 @@
+"""What a run found, as one value: the figures, the pictures' data, the examples, how it was made.
+
+The stages fill a `Report`; `write_report` turns it into `report.json` (for programs) and
+`report.html` (for people, see `page`), and `read_report` reads it back. Nothing is measured here.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from ..datasets.errors import InputError
+from ..datasets.records import ErrorType, Pair, Problem, Record, Solution, Verdict
+from ..datasets.store import write_text
+
+JSON_NAME = "report.json"
+HTML_NAME = "report.html"
+MOST_REGRESSIONS = 20
+_OF_THE_HEADLINE = ("accuracy", "recovery", "flips", "pairs", "held_out")
+_ANEW = "Write it anew: `firstfault report`."
+
+Name = Annotated[str, StringConstraints(min_length=1)]
+Count = Annotated[int, Field(ge=0)]
+Role = Literal["full_precision", "quantized", "restored"]
+"""Which of the compared models a figure is about; `quantized` is the headline variant."""
+
+
+class Figure(Record):
+    """Base of all that stands in a report: frozen, strict, and without infinities or NaN."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
+class Estimate(Figure):
+    """A measured value with its 95% interval, both as fractions (0.968, not 96.8)."""
+
+    value: float
+    low: float
+    high: float
+
+    @model_validator(mode="after")
+    def _is_ordered(self) -> Self:
+        if self.low > self.high:
+            raise ValueError(f"interval [{self.low}, {self.high}] is upside down")
+        return self
+
+
+class Accuracy(Figure):
+    """Share of the held-out problems solved, with Wilson intervals."""
+
+    full_precision: Estimate
+    quantized: Estimate
+    restored: Estimate | None = None
+
+
+class Flips(Figure):
+    """Problems whose outcome differs from full precision's, with the exact McNemar p-value."""
+
+    regressions: Count
+    improvements: Count
+    mcnemar_p: float = Field(ge=0, le=1)
+
+
+class Behaviour(Figure):
+    """How a model writes, beside whether it is right. `None` where unknown."""
+
+    well_formed: float | None = None
+    """Share of solutions that follow the step format."""
+    degenerate: float | None = None
+    """Share that end in a repetition loop or are cut off."""
+    tokens: float | None = None
+    """Mean generated tokens per solution."""
+
+
+class Footprint(Figure):
+    """What a model weighs. `None` where unknown (solutions imported from files)."""
+
+    bits_per_weight: float | None = None
+    """Mean stored bits per quantized weight, scales and zero points included."""
+    size_bytes: int | None = None
+    """Weights on disk."""
+
+
+class VariantReport(Figure):
+    """One quantized version of the model, before and after restoring."""
+
+    method: str | None = None
+    """`rtn`, `gptq`, `awq` or `smoothquant`; `None` for solutions imported from files."""
+    scheme: str | None = None
+    """E.g. `W3A16 g128`."""
+    weight_bits: int | None = None
+    footprint: Footprint = Footprint()
+    adapter_bytes: int | None = None
+    """What restoring added on disk; 0 when it changed scales in place."""
+    accuracy: Accuracy
+    drop: Estimate | None = None
+    """Full precision minus quantized, paired, with its bootstrap interval."""
+    flips: Flips
+    restored_flips: Flips | None = None
+    """Full precision against the restored variant."""
+    recovery: Estimate | None = None
+    """(restored - quantized) / (full precision - quantized); `None` when it was not restored."""
+    pairs: Count = 0
+    """Preference pairs it was restored with."""
+    held_out: Count
+    """Held-out problems all of its accuracies are measured on."""
+    behaviour: dict[Role, Behaviour] = {}
+    seconds: dict[str, float] = {}
+    """Wall-clock time per stage for this variant alone."""
+
+
+class TypeShare(Figure):
+    """One error type among the located faults of a model."""
+
+    count: Count
+    share: Estimate
+    """Of all located and typed faults, with its Wilson interval."""
+
+
+class ErrorMix(Figure):
+    """What kinds of first faults a model's wrong solutions have."""
+
+    wrong: Count
+    """Wrong solutions that were judged."""
+    types: dict[ErrorType, TypeShare]
+    """Types that did not occur may be left out."""
+    untyped: Count = 0
+    """The step was found, its kind was not."""
+    unlocated: Count = 0
+    """No step was found: the judge was unsure, called it clean, or gave no usable answer."""
+
+
+class FaultPosition(Figure):
+    """Where the first fault of one solution lies."""
+
+    step: Count
+    """0-based index of the first faulty step."""
+    steps: int = Field(ge=1)
+    """Steps of the solution."""
+
+    @model_validator(mode="after")
+    def _lies_in_the_solution(self) -> Self:
+        if self.step >= self.steps:
+            raise ValueError(f"step index {self.step} is not among {self.steps} steps")
+        return self
+
+
+class JudgeAgreement(Figure):
+    """How often a judge says the same as the ground truth on one set of solutions."""
+
+    judge: Name
+    cases: Name
+    """Which solutions: e.g. `regressions`, `injected errors`, `correct solutions`."""
+    count: Count
+    answered: Count
+    """Solutions on which it gave a verdict; the others were unsure or unscored."""
+    first_fault: Estimate | None = None
+    """Share with exactly the same first faulty step."""
+    error_type: Estimate | None = None
+    """Share with the same error type."""
+    false_alarms: Estimate | None = None
+    """Share of correct solutions it called faulty."""
+
+
+class TrainingPoint(Figure):
+    """One logged moment of restoring the headline variant."""
+
+    step: Count
+    """Optimizer steps done."""
+    loss: float
+    preferred: float | None = None
+    """Share of the pairs in the batch whose chosen side the model already prefers."""
+    accuracy: float | None = None
+    """On validation problems (never held-out ones), where measured."""
+
+
+class Regression(Figure):
+    """A problem that full precision solves and the headline variant does not."""
+
+    problem: Problem
+    full_precision: Solution
+    quantized: Solution
+    restored: Solution | None = None
+    verdict: Verdict | None = None
+    """On the quantized solution."""
+    pair: Pair | None = None
+    """The pair that was made of it, where one was."""
+
+
+class Report(Figure):
+    """All that a run found. The headline variant's figures also stand at the top of the JSON."""
+
+    model: Name
+    """Name of the base model."""
+    problems: Name
+    """Name of the problem set."""
+    headline: Name
+    """The variant that the summary, the error mix and the regressions are about."""
+    variants: dict[str, VariantReport]
+    """In the order in which they are shown."""
+    full_precision: Footprint = Footprint()
+    error_mix: dict[Role, ErrorMix] = {}
+    fault_positions: dict[Role, tuple[FaultPosition, ...]] = {}
+    judges: tuple[JudgeAgreement, ...] = ()
+    training: tuple[TrainingPoint, ...] = ()
+    regressions: tuple[Regression, ...] = Field((), max_length=MOST_REGRESSIONS)
+    notes: tuple[str, ...] = ()
+    """What a reader must know and the figures do not say: items left out, overlaps removed."""
+    seconds: dict[str, float] = {}
+    """Wall-clock time per stage of the whole run, in order."""
+    seeds: dict[str, int] = {}
+    versions: dict[str, str] = {}
+    """Of Python and the libraries that matter, firstfault's own first."""
+    machine: str = ""
+    command: str = ""
+    """What to type to get this report again."""
+    config: str = ""
+    """The resolved configuration as YAML. Holds no keys."""
+    created_at: str = ""
+    """ISO 8601, UTC."""
+
+    @model_validator(mode="after")
+    def _has_its_headline(self) -> Self:
+        if self.headline not in self.variants:
+            raise ValueError(f"headline {self.headline!r} is not among the variants {list(self.variants)}")
+        return self
+
+    @property
+    def main(self) -> VariantReport:
+        """The headline variant."""
+        return self.variants[self.headline]
+
+
+def positions(verdicts: Sequence[tuple[Verdict, Solution]]) -> tuple[FaultPosition, ...]:
+    """Take the positions of the located faults; verdicts without one are passed over."""
+    return tuple(
+        FaultPosition(step=verdict.first_fault, steps=len(solution.steps))
+        for verdict, solution in verdicts
+        if verdict.first_fault is not None and verdict.first_fault < len(solution.steps)
+    )
+
+
+def figures(report: Report) -> dict[str, Any]:
+    """Return what `report.json` holds: the report, led by the headline variant's figures."""
+    whole = report.model_dump(mode="json")
+    main = whole["variants"][report.headline]
+    return {**{name: main[name] for name in _OF_THE_HEADLINE}, **whole}
+
+
+def write_report(report: Report, folder: Path) -> Path:
+    """Write `report.json` and `report.html` into `folder`, each atomically.
+
+    Returns:
+        The path of `report.html`.
+    """
+    from .page import render
+
+    page = render(report)
+    write_text(folder / JSON_NAME, json.dumps(figures(report), indent=2, ensure_ascii=False) + "\n")
+    write_text(folder / HTML_NAME, page)
+    return folder / HTML_NAME
+
+
+def read_report(folder: Path) -> Report:
+    """Read the report of a run folder back.
+
+    Raises:
+        InputError: If there is none, or it is not one of ours.
+    """
+    path = folder / JSON_NAME
+    if not path.is_file():
+        raise InputError(f"{path}: no such file", hint="Finish the run first: `firstfault run` resumes it.")
+    try:
+        whole: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return Report.model_validate({k: v for k, v in whole.items() if k not in _OF_THE_HEADLINE})
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            f"{path}: {field}: {first['msg']}", hint="Write it anew: `firstfault report`."
+        ) from None
+    except (ValueError, AttributeError) as error:
+        raise InputError(
+            f"{path}: not a report: {error}", hint="Write it anew: `firstfault report`."
+        ) from None
