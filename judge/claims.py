@@ -1,0 +1,175 @@
+r"""Every equation in a step that can be checked: `12 apples * 3 = 36 apples`, `\( 18 - 6 = 12 \)`.
+
+Conservative: what holds an unknown, a word in place of a number, or anything that can be read in a way
+which makes it true, is not a false claim. A claim holds when the two sides agree exactly, or when one
+of them is the other rounded or cut to the digits it shows.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+from .arithmetic import NotArithmeticError, Percent, Reading, Value, evaluate_tokens
+from .notation import plain
+from .tokens import Kind, Token, tokenize
+from .units import CONVERSIONS, bare_expression, ends_cleanly, starts_cleanly
+
+MAX_SIDE = 60
+"""Longest side of an equation, in tokens."""
+MAX_CLAIMS = 400
+"""Most claims that are read from one step."""
+
+_READINGS = tuple(Reading(percent, mixed) for mixed in (False, True) for percent in Percent)
+_MARK = re.compile(r"<<([^<>]{1,200})>>")
+_HEDGE = re.compile(
+    r"\b(?:if|suppose|assum\w*|would|cannot|not|contradict\w*|incorrect\w*|wrong\w*|mistake\w*|impossible"
+    r"|instead|false|try|guess|test\w*|mod|modulo|remainder|base|binary)\b|n't\b|[?≠≡]",
+    re.IGNORECASE,
+)
+_APPROXIMATE = re.compile(r"\b(?:approx\w*|about|round\w*|nearest|roughly|almost|nearly|estimat\w*)\b", re.IGNORECASE)
+
+
+class Claim(NamedTuple):
+    """One equation between two numbers."""
+
+    text: str
+    """As it stands in the step, in plain notation."""
+    left: Value
+    right: Value
+    holds: bool
+    """False only when it is false under every reading of its ambiguous parts."""
+    hedged: bool
+    """Whether its sentence supposes, denies or asks rather than asserts."""
+
+
+def find_claims(step: str) -> list[Claim]:
+    """Find the equations of one step, in order; at most `MAX_CLAIMS`."""
+    claims: list[Claim] = []
+    marks = [found[1] for found in _MARK.finditer(step)]
+    for text in (*marks, _MARK.sub(" ", step)):
+        for claim in _claims_of(plain(text)):
+            if len(claims) >= MAX_CLAIMS:
+                return claims
+            claims.append(claim)
+    return claims
+
+
+class _Side(NamedTuple):
+    tokens: Sequence[Token]
+    values: tuple[Value, ...]
+    """Its values under all readings, the plainest first."""
+    named: bool = False
+    """Whether words stand in it or before it."""
+
+    @property
+    def is_label(self) -> bool:
+        """Whether it may be part of a name: `Age in 8 years = 34 + 8`, `4 hours = 4 * 60`."""
+        return self.named and (not self.values[0].operations or _is_ratio(self.tokens))
+
+
+def _claims_of(text: str) -> Iterator[Claim]:
+    for statement in _statements(tokenize(text)):
+        borders = [index for index, token in enumerate(statement) if token.kind is Kind.RELATION]
+        edges = [-1, *borders, len(statement)]
+        for before, at, after in zip(edges, borders, edges[2:], strict=False):
+            if statement[at].text not in "=≈":
+                continue
+            left = _left_side(statement[before + 1 : at])
+            right = _right_side(statement[at + 1 : after])
+            if left and right:
+                claim = _claim(text, left, right, approximate=statement[at].text == "≈")
+                if claim:
+                    yield claim
+
+
+def _statements(tokens: Sequence[Token]) -> Iterator[list[Token]]:
+    statement: list[Token] = []
+    for token in tokens:
+        if token.kind is Kind.BREAK:
+            yield statement
+            statement = []
+        else:
+            statement.append(token)
+    yield statement
+
+
+def _left_side(tokens: Sequence[Token]) -> _Side | None:
+    """Read the longest expression that ends where the relation stands."""
+    for start in range(max(0, len(tokens) - MAX_SIDE), len(tokens)):
+        if starts_cleanly(tokens, start) and (side := _side(tokens[start:])):
+            named = any(token.kind is Kind.WORD for token in tokens[max(0, start - 1) :])
+            return side._replace(named=named)
+    return None
+
+
+def _right_side(tokens: Sequence[Token]) -> _Side | None:
+    """Read the longest expression that starts behind the relation."""
+    for end in range(min(len(tokens), MAX_SIDE), 0, -1):
+        if side := _side(tokens[:end]):
+            return side if ends_cleanly(tokens, end) else None
+    return None
+
+
+def _is_ratio(tokens: Sequence[Token]) -> bool:
+    numbers = [token for token in tokens if token.kind is Kind.NUMBER]
+    return len(numbers) == 2 and tokens[0].text == "frac"
+
+
+def _side(tokens: Sequence[Token]) -> _Side | None:
+    bare = bare_expression(tokens)
+    if not bare:
+        return None
+    values: dict[Fraction, Value] = {}
+    for reading in _READINGS:
+        try:
+            value = evaluate_tokens(bare, reading)
+        except NotArithmeticError:
+            return None
+        values.setdefault(value.number, value)
+    if bare[-1].kind is Kind.FACTORIAL:
+        # An exclamation mark may just end the sentence.
+        value = evaluate_tokens(bare[:-1])
+        values.setdefault(value.number, value)
+    return _Side(tokens, tuple(values.values()))
+
+
+def _claim(text: str, left: _Side, right: _Side, *, approximate: bool) -> Claim | None:
+    if left.is_label or not (left.values[0].operations or right.values[0].operations):
+        return None
+    start, end = left.tokens[0].start, right.tokens[-1].end
+    opening = max(text.rfind(stop, 0, start) for stop in (". ", "\n", "? ", "! ")) + 1
+    closings = [at for stop in (". ", "\n", "? ") if (at := text.find(stop, end)) >= 0]
+    sentence = text[opening : min(closings, default=len(text)) + 1]
+    approximate = approximate or bool(_APPROXIMATE.search(sentence))
+    holds = any(_agree(a, b, approximate) for a in left.values for b in right.values)
+    if not holds:
+        words = {token.text.lower() for token in (*left.tokens, *right.tokens) if token.kind is Kind.WORD}
+        operators = {token.text for token in (*left.tokens, *right.tokens) if token.kind is Kind.OPERATOR}
+        families = [known for family, known in CONVERSIONS.items() if len(words & family) > known.free]
+        if families and operators & {"+", "-"}:
+            return None
+        holds = any(_converts(left.values[0], right.values[0], known.factors) for known in families)
+    return Claim(text[start:end].strip(), left.values[0], right.values[0], holds, bool(_HEDGE.search(sentence)))
+
+
+def _agree(left: Value, right: Value, approximate: bool) -> bool:
+    gap = abs(left.number - right.number)
+    if gap == 0:
+        return True
+    size = max(abs(left.number), abs(right.number))
+    if not (left.exact and right.exact) and gap <= size / 1000:
+        return True
+    if approximate and gap <= size / 50:
+        return True
+    for shown, other in ((left, right), (right, left)):
+        if shown.unit is not None and gap < shown.unit and (other.number / shown.unit).denominator != 1:
+            return True
+    return False
+
+
+def _converts(left: Value, right: Value, factors: frozenset[int]) -> bool:
+    if left.number == 0 or right.number == 0:
+        return False
+    ratio = abs(left.number / right.number)
+    return ratio in factors or 1 / ratio in factors
