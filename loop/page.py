@@ -1,0 +1,258 @@
+"""`report.html`: one page that needs nothing else, neither the network nor scripts.
+
+Everything from models, problems and judges is untrusted: it is escaped by the template engine,
+freed of invisible characters, clipped where no one would read on, and the page's own policy
+forbids scripts and requests should anything slip through.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from ..datasets.records import ErrorType, Pair, Solution
+from . import charts, wording
+from .report import ErrorMix, Estimate, Regression, Report, Role
+
+T = TypeVar("T")
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_TEMPLATE = "report.html.jinja"
+MOST_STEPS = 24
+AROUND_THE_FAULT = 2
+
+
+class StepLine(NamedTuple):
+    """One line of a shown solution."""
+
+    number: int
+    text: str
+    state: str
+    """`fine`, `fault`, `after`, or `gap` for steps that are left out."""
+
+
+def render(report: Report) -> str:
+    """Return the page."""
+    # Imported here: the terminal needs no templates.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        autoescape=True,
+        loader=FileSystemLoader(_TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(_filters())
+    page = environment.get_template(_TEMPLATE).render(_context(report))
+    # A lone surrogate has no UTF-8 form; `harmless` replaces those in texts, this the rest.
+    return page.encode("utf-8", "replace").decode("utf-8")
+
+
+def _filters() -> dict[str, Any]:
+    return {
+        "percent": wording.percent,
+        "interval": wording.interval,
+        "points": wording.points,
+        "p_value": wording.p_value,
+        "size": wording.size,
+        "duration": wording.duration,
+        "shown": _shown,
+        "counted": wording.count,
+    }
+
+
+def _shown(text: object, most: int = 1200) -> str:
+    # Clipped first: nobody waits for a megabyte to be cleaned and thrown away.
+    return wording.harmless(wording.clip(str(text), most))
+
+
+def _context(report: Report) -> dict[str, Any]:
+    return {
+        "report": report,
+        "title": _shown(wording.title(report), 300),
+        "summary": [_shown(sentence) for sentence in wording.summary(report)],
+        "roles": wording.ROLES,
+        "plot": _accuracy_plot(report),
+        "mix": _mix(report),
+        "histograms": _histograms(report),
+        "curves": _curves(report),
+        "judges": _judges(report),
+        "view": view_solution,
+        "pair_sides": pair_sides,
+        "kinds": _kinds(report.regressions),
+    }
+
+
+def view_solution(solution: Solution, first_fault: int | None = None) -> list[StepLine]:
+    """Choose and mark the steps to show: the first ones, and always those around the fault.
+
+    A text that was not split into steps is one line; what is left out is said in `gap` lines.
+    """
+    steps = solution.steps or (solution.text,)
+    lines: list[StepLine] = []
+    left_out = 0
+    for index, step in enumerate(steps):
+        near = first_fault is not None and abs(index - first_fault) <= AROUND_THE_FAULT
+        if index >= MOST_STEPS and not near:
+            left_out += 1
+            continue
+        if left_out:
+            lines.append(_gap(left_out))
+            left_out = 0
+        lines.append(StepLine(index + 1, wording.bare_step(step), _state(index, first_fault)))
+    return [*lines, _gap(left_out)] if left_out else lines
+
+
+def pair_sides(pair: Pair) -> list[tuple[str, str, str]]:
+    """Return (class, name, text) of a pair's three parts."""
+    return [
+        ("shared", "Prompt: the question and the right steps so far", pair.prompt),
+        ("chosen", "Chosen", pair.chosen),
+        ("rejected", "Rejected", pair.rejected),
+    ]
+
+
+def _gap(left_out: int) -> StepLine:
+    return StepLine(0, f"… {wording.count(left_out, 'step')} left out …", "gap")
+
+
+def _state(index: int, first_fault: int | None) -> str:
+    if first_fault is None or index < first_fault:
+        return "fine"
+    return "fault" if index == first_fault else "after"
+
+
+def _accuracy_plot(report: Report) -> dict[str, Any]:
+    whole = report.main.accuracy.full_precision
+    estimates = [whole]
+    for variant in report.variants.values():
+        estimates += [variant.accuracy.quantized, *filter(None, [variant.accuracy.restored])]
+    scale = charts.scale_for(estimates)
+    first = charts.Mark("full_precision", whole)
+    rows: list[dict[str, Any]] = [
+        {
+            "name": report.model,
+            "detail": "full precision",
+            "value": wording.percent(whole.value),
+            "chart": charts.dots([first], scale, f"full precision {_said(whole)}"),
+        }
+    ]
+    for name, variant in report.variants.items():
+        accuracy = variant.accuracy
+        marks = [charts.Mark("quantized", accuracy.quantized)]
+        said, value = f"quantized {_said(accuracy.quantized)}", wording.percent(accuracy.quantized.value)
+        if accuracy.restored is not None:
+            marks.append(charts.Mark("restored", accuracy.restored))
+            said += f", restored {_said(accuracy.restored)}"
+            value += f" → {wording.percent(accuracy.restored.value)}"
+        guide = accuracy.full_precision.value
+        chart = charts.dots(marks, scale, f"{name}: {said}", guide=guide)
+        detail = " ".join(filter(None, [variant.method, variant.scheme]))
+        rows.append({"name": name, "detail": detail, "value": value, "chart": chart})
+    restored = any(variant.accuracy.restored for variant in report.variants.values())
+    return {"rows": rows, "axis": charts.axis(scale), "restored": restored}
+
+
+def _said(estimate: Estimate) -> str:
+    return f"{wording.percent(estimate.value)} ({wording.interval(estimate)})"
+
+
+def _mix(report: Report) -> dict[str, Any] | None:
+    mixes: dict[Role, ErrorMix] = {role: mix for role, mix in _in_order(report.error_mix) if mix.types}
+    if not mixes:
+        return None
+    scale = charts.Scale(0.0, max(s.share.high for mix in mixes.values() for s in mix.types.values()))
+    groups: list[dict[str, Any]] = []
+    for kind in ErrorType:
+        bars: list[dict[str, Any]] = []
+        for role, mix in mixes.items():
+            share = mix.types.get(kind)
+            if share is None:
+                bars.append({"role": role, "count": 0, "chart": None, "share": "0%", "interval": ""})
+                continue
+            bars.append(
+                {
+                    "role": role,
+                    "count": share.count,
+                    "chart": charts.bar(
+                        role, share.share, scale, f"{wording.ROLES[role]} {_said(share.share)}"
+                    ),
+                    "share": wording.percent(share.share.value, 0),
+                    "interval": wording.interval(share.share, 0),
+                }
+            )
+        groups.append({"kind": kind.value, "bars": bars})
+    coarse = {role: wording.coarse_mix(mix) for role, mix in mixes.items()}
+    return {"groups": groups, "mixes": mixes, "coarse": coarse}
+
+
+def _histograms(report: Report) -> list[dict[str, Any]]:
+    shown = [(role, positions) for role, positions in _in_order(report.fault_positions) if positions]
+    shares: dict[Role, list[float]] = {role: charts.masses(positions) for role, positions in shown}
+    top = max((max(values) for values in shares.values()), default=1.0)
+    return [
+        {
+            "role": role,
+            "count": len(positions),
+            "words": wording.where_it_breaks(positions),
+            "top": wording.percent(top, 0),
+            "chart": charts.histogram(
+                role,
+                shares[role],
+                top,
+                "share of first faults in each tenth of the solution: "
+                + ", ".join(wording.percent(share, 0) for share in shares[role]),
+            ),
+        }
+        for role, positions in shown
+    ]
+
+
+def _judges(report: Report) -> list[dict[str, Any]]:
+    return [
+        {
+            "row": row,
+            "cells": [
+                ("Exact first fault", row.first_fault),
+                ("Error type", row.error_type),
+                ("False alarms", row.false_alarms),
+            ],
+        }
+        for row in report.judges
+    ]
+
+
+def _curves(report: Report) -> list[dict[str, Any]]:
+    wanted = (
+        ("loss", "Training loss", False),
+        ("preferred", "Pairs whose right side is preferred", True),
+        ("accuracy", "Validation problems solved", True),
+    )
+    found: list[dict[str, Any]] = []
+    for field, name, is_share in wanted:
+        values = [
+            (float(p.step), getattr(p, field)) for p in report.training if getattr(p, field) is not None
+        ]
+        if len(values) < 2:
+            continue
+        high = 1.0 if is_share else max(value for _, value in values)
+        low = min(0.0, *(value for _, value in values))
+        end = values[-1][1]
+        said = wording.percent(end, 0) if is_share else f"{end:.3f}"
+        start = wording.percent(values[0][1], 0) if is_share else f"{values[0][1]:.3f}"
+        chart = charts.curve(values, low, max(high, low + 1e-9), f"{name}: from {start} to {said}")
+        top = "100%" if is_share else f"{high:.2f}"
+        found.append(
+            {"name": name, "chart": chart, "words": f"{start} → {said}", "top": top, "low": f"{low:.3g}"}
+        )
+        found[-1]["last"] = int(values[-1][0])
+    return found
+
+
+def _kinds(regressions: Sequence[Regression]) -> list[str]:
+    present = {r.verdict.error_type for r in regressions if r.verdict is not None and r.verdict.error_type}
+    return [kind.value for kind in ErrorType if kind in present]
+
+
+def _in_order(by_role: dict[Role, T]) -> list[tuple[Role, T]]:
+    return [(role, by_role[role]) for role in wording.ROLES if role in by_role]

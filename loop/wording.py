@@ -1,0 +1,178 @@
+"""Figures in words: how numbers, sizes, times and the summary read, alike on paper and in a terminal."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from statistics import median
+
+from ..datasets.records import ErrorType
+from .report import ErrorMix, Estimate, FaultPosition, Report, Role, VariantReport
+
+ROLES: dict[Role, str] = {
+    "full_precision": "Full precision",
+    "quantized": "Quantized",
+    "restored": "Restored",
+}
+NUMERICAL = (ErrorType.EXECUTION,)
+PLANNING = (ErrorType.CONCEPTUAL, ErrorType.METHOD, ErrorType.REASONING)
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+# Directional overrides and isolates make a text read otherwise than it is stored.
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_LABEL = re.compile(r"\s*step\s+\d+\s*[:.)]\s*", re.IGNORECASE)
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """Write a fraction as `96.8%`."""
+    return f"{100 * share:.{digits}f}%"
+
+
+def interval(estimate: Estimate, digits: int = 1) -> str:
+    """Write the 95% interval of a fraction as `95.1–97.9%`."""
+    dash = "–" if estimate.low >= 0 else " to "
+    return f"{100 * estimate.low:.{digits}f}{dash}{100 * estimate.high:.{digits}f}%"
+
+
+def points(share: float) -> str:
+    """Write a difference of fractions in percentage points, without a unit: `31.2`."""
+    return f"{100 * share:.1f}"
+
+
+def p_value(p: float) -> str:
+    """Write a p-value as `0.037` or `3 × 10⁻⁴⁸`."""
+    if p == 0:
+        return "< 10⁻³⁰⁰"
+    if p >= 0.001:
+        return f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+    digits, exponent = f"{p:.0e}".split("e")
+    return f"{digits} × 10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+
+
+def p_phrase(p: float) -> str:
+    """Write `p = 0.037`, or `p < ...` where the value is too small to be told from 0."""
+    return f"p {p_value(p)}" if p == 0 else f"p = {p_value(p)}"
+
+
+def size(count: int) -> str:
+    """Write a number of bytes as `8.4 MB` (decimal units)."""
+    value = float(count)
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"
+
+
+def duration(seconds: float) -> str:
+    """Write a time as `0.4 s`, `41 s`, `6 min 3 s` or `2 h 5 min`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def harmless(text: str) -> str:
+    """Make characters that can't be seen or that reorder others visible; keep line ends and tabs."""
+    return "".join(_visible(char) for char in text.replace("\r\n", "\n"))
+
+
+def _visible(char: str) -> str:
+    if char in "\n\t":
+        return char
+    if char in _BIDI or unicodedata.category(char) in ("Cc", "Cs"):
+        return chr(0x2400 + ord(char)) if ord(char) < 0x20 else "\ufffd"
+    return char
+
+
+def clip(text: str, most: int = 1200) -> str:
+    """Cut a text that no one would read to the end, and say how much is missing."""
+    if len(text) <= most:
+        return text
+    return f"{text[:most].rstrip()} … ({len(text) - most:,} more characters)"
+
+
+def bare_step(step: str) -> str:
+    """Drop a leading `Step 3:`, which is shown beside the text."""
+    return _LABEL.sub("", step, count=1) if _LABEL.match(step) else step
+
+
+def title(report: Report) -> str:
+    """Say the finding in one sentence."""
+    main, accuracy = report.main, report.main.accuracy
+    lost = accuracy.full_precision.value - accuracy.quantized.value
+    start = f"{_at_bits(main)}, {report.model}"
+    if lost <= 0:
+        return f"{start} lost nothing that {main.held_out:,} problems could show."
+    loss = f"{start} lost {points(lost)} of its {points(accuracy.full_precision.value)} points"
+    if accuracy.restored is None or main.recovery is None:
+        return f"{loss}."
+    if main.recovery.value <= 0:
+        return f"{loss}, and restoring did not bring them back."
+    back = percent(main.recovery.value, 0)
+    return f"{loss}. Restoring brought back {back} of the loss."
+
+
+def summary(report: Report) -> list[str]:
+    """Say what stands behind the title, in two or three sentences with every figure."""
+    main, accuracy, flips = report.main, report.main.accuracy, report.main.flips
+    fail = verb(flips.regressions, "fails", "fail")
+    said = [
+        f"On {main.held_out:,} held-out {report.problems} problems, full precision solves "
+        f"{percent(accuracy.full_precision.value)} and {report.headline} "
+        f"{percent(accuracy.quantized.value)}: {count(flips.regressions, 'problem')} it used to solve now "
+        f"{fail}, {flips.improvements:,} went the other way (exact McNemar {p_phrase(flips.mcnemar_p)})."
+    ]
+    if accuracy.restored is not None:
+        after = f"Trained on {count(main.pairs, 'preference pair')}{_training_time(main)}, it solves "
+        after += f"{percent(accuracy.restored.value)}"
+        if main.recovery is not None:
+            after += f": a recovery of {main.recovery.value:.2f} ({_plain_interval(main.recovery)})"
+        said.append(f"{after}. Its weights stay quantized.")
+    return said
+
+
+def where_it_breaks(positions: Sequence[FaultPosition]) -> str:
+    """Say how far into a solution half of the first faults have happened."""
+    middle = median((position.step + 0.5) / position.steps for position in positions)
+    return f"half lie in the first {percent(middle, 0)} of the solution"
+
+
+def coarse_mix(mix: ErrorMix) -> str:
+    """Say the split between numerical computation and reasoning planning."""
+    total = sum(share.count for share in mix.types.values())
+    if not total:
+        return "no fault was located"
+    numerical = sum(mix.types[kind].count for kind in NUMERICAL if kind in mix.types)
+    planning = sum(mix.types[kind].count for kind in PLANNING if kind in mix.types)
+    return (
+        f"{percent(numerical / total, 0)} numerical computation, "
+        f"{percent(planning / total, 0)} reasoning planning"
+    )
+
+
+def count(number: int, noun: str) -> str:
+    """Write `1 pair` or `332 pairs`."""
+    return f"{number:,} {noun}{verb(number, '', 's')}"
+
+
+def verb(number: int, one: str, many: str) -> str:
+    """Choose the form that goes with a number."""
+    return one if number == 1 else many
+
+
+def _plain_interval(estimate: Estimate) -> str:
+    return f"95% interval {estimate.low:.2f} to {estimate.high:.2f}"
+
+
+def _at_bits(variant: VariantReport) -> str:
+    if variant.weight_bits is not None:
+        return f"At {count(variant.weight_bits, 'bit')}"
+    return "Quantized"
+
+
+def _training_time(variant: VariantReport) -> str:
+    seconds = variant.seconds.get("restore")
+    return "" if seconds is None else f" for {duration(seconds)}"
