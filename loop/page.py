@@ -7,13 +7,11 @@ forbids scripts and requests should anything slip through.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from ..datasets.records import ErrorType, Pair, Solution
 from . import charts, wording
 from .report import ErrorMix, Estimate, Regression, Report, Role
-
-T = TypeVar("T")
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _TEMPLATE = "report.html.jinja"
@@ -158,7 +156,7 @@ def _said(estimate: Estimate) -> str:
 
 
 def _mix(report: Report) -> dict[str, Any] | None:
-    mixes: dict[Role, ErrorMix] = {role: mix for role, mix in _in_order(report.error_mix) if mix.types}
+    mixes: dict[Role, ErrorMix] = {role: mix for role, mix in wording.in_order(report.error_mix) if mix.types}
     if not mixes:
         return None
     scale = charts.Scale(0.0, max(s.share.high for mix in mixes.values() for s in mix.types.values()))
@@ -187,14 +185,14 @@ def _mix(report: Report) -> dict[str, Any] | None:
 
 
 def _histograms(report: Report) -> list[dict[str, Any]]:
-    shown = [(role, positions) for role, positions in _in_order(report.fault_positions) if positions]
+    shown = [entry for entry in wording.in_order(report.fault_positions) if entry[1]]
     shares: dict[Role, list[float]] = {role: charts.masses(positions) for role, positions in shown}
     top = max((max(values) for values in shares.values()), default=1.0)
     return [
         {
             "role": role,
             "count": len(positions),
-            "words": wording.where_it_breaks(positions),
+            "words": f"half lie in the first {wording.middle(positions)} of the solution",
             "top": wording.percent(top, 0),
             "chart": charts.histogram(
                 role,
@@ -252,7 +250,3 @@ def _curves(report: Report) -> list[dict[str, Any]]:
 def _kinds(regressions: Sequence[Regression]) -> list[str]:
     present = {r.verdict.error_type for r in regressions if r.verdict is not None and r.verdict.error_type}
     return [kind.value for kind in ErrorType if kind in present]
-
-
-def _in_order(by_role: dict[Role, T]) -> list[tuple[Role, T]]:
-    return [(role, by_role[role]) for role in wording.ROLES if role in by_role]

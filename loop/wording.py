@@ -2,11 +2,14 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
+from typing import TypeVar
 
 from ..datasets.records import ErrorType
 from .report import ErrorMix, Estimate, FaultPosition, Report, Role, VariantReport
+
+T = TypeVar("T")
 
 ROLES: dict[Role, str] = {
     "full_precision": "Full precision",
@@ -15,10 +18,16 @@ ROLES: dict[Role, str] = {
 }
 NUMERICAL = (ErrorType.EXECUTION,)
 PLANNING = (ErrorType.CONCEPTUAL, ErrorType.METHOD, ErrorType.REASONING)
+_GLUE = "\u00a0"  # no-break space: a p-value is not broken over lines
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 # Directional overrides and isolates make a text read otherwise than it is stored.
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _LABEL = re.compile(r"\s*step\s+\d+\s*[:.)]\s*", re.IGNORECASE)
+
+
+def in_order(by_role: Mapping[Role, T]) -> list[tuple[Role, T]]:
+    """Return what there is for each model, full precision first."""
+    return [(role, by_role[role]) for role in ROLES if role in by_role]
 
 
 def percent(share: float, digits: int = 1) -> str:
@@ -40,16 +49,16 @@ def points(share: float) -> str:
 def p_value(p: float) -> str:
     """Write a p-value as `0.037` or `3 × 10⁻⁴⁸`."""
     if p == 0:
-        return "< 10⁻³⁰⁰"
+        return f"<{_GLUE}10⁻³⁰⁰"
     if p >= 0.001:
         return f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
     digits, exponent = f"{p:.0e}".split("e")
-    return f"{digits} × 10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+    return f"{digits}{_GLUE}×{_GLUE}10{str(int(exponent)).translate(_SUPERSCRIPT)}"
 
 
 def p_phrase(p: float) -> str:
     """Write `p = 0.037`, or `p < ...` where the value is too small to be told from 0."""
-    return f"p {p_value(p)}" if p == 0 else f"p = {p_value(p)}"
+    return f"p{_GLUE}{p_value(p)}" if p == 0 else f"p{_GLUE}={_GLUE}{p_value(p)}"
 
 
 def size(count: int) -> str:
@@ -134,10 +143,9 @@ def summary(report: Report) -> list[str]:
     return said
 
 
-def where_it_breaks(positions: Sequence[FaultPosition]) -> str:
-    """Say how far into a solution half of the first faults have happened."""
-    middle = median((position.step + 0.5) / position.steps for position in positions)
-    return f"half lie in the first {percent(middle, 0)} of the solution"
+def middle(positions: Sequence[FaultPosition]) -> str:
+    """Say how far into a solution half of the first faults have happened, as `25%`."""
+    return percent(median((position.step + 0.5) / position.steps for position in positions), 0)
 
 
 def coarse_mix(mix: ErrorMix) -> str:
