@@ -125,7 +125,9 @@ class _Parser:
             elif self.is_implied_factor():
                 if divided:
                     raise NotArithmeticError("`a / b(c)` has two readings")
-                mixed = self.reading.mixed and self.tokens[self.position].text == "frac" and left.unit is not None
+                mixed = (
+                    self.reading.mixed and self.tokens[self.position].text == "frac" and left.unit is not None
+                )
                 right = self.factor(depth)
                 left = _add(left, right) if mixed else _multiply(left, right)
             else:
@@ -198,7 +200,12 @@ def _add(left: Value, right: Value) -> Value:
 
 def _multiply(left: Value, right: Value) -> Value:
     value = _combine(left, right, left.number * right.number)
-    if left.unit is not None and right.unit is None and right.operations == 1 and _is_power_of_ten(right.number):
+    if (
+        left.unit is not None
+        and right.unit is None
+        and right.operations == 1
+        and _is_power_of_ten(right.number)
+    ):
         return value._replace(unit=left.unit * right.number)
     return value
 

@@ -27,7 +27,9 @@ _HEDGE = re.compile(
     r"|instead|false|try|guess|test\w*|mod|modulo|remainder|base|binary)\b|n't\b|[?≠≡]",
     re.IGNORECASE,
 )
-_APPROXIMATE = re.compile(r"\b(?:approx\w*|about|round\w*|nearest|roughly|almost|nearly|estimat\w*)\b", re.IGNORECASE)
+_APPROXIMATE = re.compile(
+    r"\b(?:approx\w*|about|round\w*|nearest|roughly|almost|nearly|estimat\w*)\b", re.IGNORECASE
+)
 
 
 class Claim(NamedTuple):
@@ -41,6 +43,9 @@ class Claim(NamedTuple):
     """False only when it is false under every reading of its ambiguous parts."""
     hedged: bool
     """Whether its sentence supposes, denies or asks rather than asserts."""
+    numbers: tuple[Fraction, ...]
+    """Numbers that the left side computes with, as written; a percentage is its whole number."""
+    operators: tuple[str, ...]
 
 
 def find_claims(step: str) -> list[Claim]:
@@ -150,7 +155,17 @@ def _claim(text: str, left: _Side, right: _Side, *, approximate: bool) -> Claim 
         if families and operators & {"+", "-"}:
             return None
         holds = any(_converts(left.values[0], right.values[0], known.factors) for known in families)
-    return Claim(text[start:end].strip(), left.values[0], right.values[0], holds, bool(_HEDGE.search(sentence)))
+    return Claim(
+        text=text[start:end].strip(),
+        left=left.values[0],
+        right=right.values[0],
+        holds=holds,
+        hedged=bool(_HEDGE.search(sentence)),
+        numbers=tuple(
+            Fraction(token.text.replace(",", "")) for token in left.tokens if token.kind is Kind.NUMBER
+        ),
+        operators=tuple(token.text for token in left.tokens if token.kind is Kind.OPERATOR),
+    )
 
 
 def _agree(left: Value, right: Value, approximate: bool) -> bool:

@@ -1,7 +1,7 @@
-"""One plain notation for mathematics that models write in many ways.
+r"""One plain notation for mathematics that models write in many ways.
 
 LaTeX, Unicode signs and Markdown become ASCII arithmetic that `tokens` can read: a fraction becomes
-`frac((a)/(b))`, `\\cdot` becomes `*`, the text inside `\\text{}` becomes words. What has no arithmetic
+`frac((a)/(b))`, `\cdot` becomes `*`, the text inside `\text{}` becomes words. What has no arithmetic
 meaning here keeps a sign that no reader accepts, so that it can never be mistaken for a number.
 """
 
@@ -109,7 +109,7 @@ def plain(text: str) -> str:
     text = _unfold(text)
     text = _SIGN.sub(lambda found: _SIGNS[found[0]], text)
     text = _COMMAND.sub(lambda found: _COMMANDS.get(found[1], " @ "), text)
-    text = re.sub(r"\s[–—]\s", " - ", text)  # noqa: RUF001
+    text = re.sub(r"\s[–—]\s", " - ", text)
     # A line that starts with a relation goes on with the statement of the line before.
     return re.sub(r"\s*\n\s*(?=[=≈])", " ", text)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from ..datasets.records import ErrorType, Subtype, Verdict, VerdictStatus
+from ..datasets.records import ErrorType, Solution, Subtype, Verdict, VerdictStatus
 from .case import Case
 from .claims import Claim, find_claims
 
@@ -39,17 +39,10 @@ class SymbolicJudge:
     def _verdict(self, case: Case) -> Verdict:
         solution = case.solution
         if not solution.steps:
-            return Verdict(
-                solution_id=solution.id, judge=self.name, status=VerdictStatus.UNSCORED, reason="no steps"
-            )
+            return self._without_label(solution, VerdictStatus.UNSCORED, "no steps")
         found = first_false_claim(solution.steps)
         if found is None:
-            return Verdict(
-                solution_id=solution.id,
-                judge=self.name,
-                status=VerdictStatus.UNSURE,
-                reason="no false arithmetic",
-            )
+            return self._without_label(solution, VerdictStatus.UNSURE, "no false arithmetic")
         step, claim = found
         return Verdict(
             solution_id=solution.id,
@@ -61,6 +54,16 @@ class SymbolicJudge:
             rationale=explain(claim),
             corrected_step=correct(solution.steps[step], claim),
             confidence=CONFIDENCE,
+        )
+
+    def _without_label(self, solution: Solution, status: VerdictStatus, reason: str) -> Verdict:
+        return Verdict(
+            solution_id=solution.id,
+            judge=self.name,
+            status=status,
+            first_fault=None,
+            confidence=None,
+            reason=reason,
         )
 
 
@@ -79,7 +82,8 @@ def first_false_claim(steps: Sequence[str]) -> FalseClaim | None:
 
 def explain(claim: Claim) -> str:
     """Say in one sentence what is false and what would be right."""
-    return f"{claim.text} is false: the left side is {show(claim.left.number)}, the right {show(claim.right.number)}."
+    left, right = show(claim.left.number), show(claim.right.number)
+    return f"{claim.text} is false: the left side is {left}, the right {right}."
 
 
 def correct(step: str, claim: Claim) -> str | None:

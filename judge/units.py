@@ -9,22 +9,26 @@ MAX_UNIT_WORDS = 6
 
 _ARTICLES = ("a", "A", "I")
 
-_SHORT_UNITS = frozenset(
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_SHORT_UNITS = _set(
     "cm mm km kg mg ml ft in lb oz hr min sec am pm ha mi yd of in at by to on is us he it we so an"
-    " kW kWh lbs hrs mph per".split()
+    " kW kWh lbs hrs mph per"
 )
-_NUMERALS = frozenset(
-    "zero one two three four five six seven eight nine ten eleven twelve half third quarter fifth thirds quarters"
-    " fourth fourths twice double triple thrice".split()
+_NUMERALS = _set(
+    "zero one two three four five six seven eight nine ten eleven twelve half third quarter fifth"
+    " thirds quarters fourth fourths twice double triple thrice"
 )
-_CHANGES = _NUMERALS | frozenset(
-    "more less fewer greater than times square squared cube cubed root sin cos tan log ln mod modulo remainder base"
-    " if negative minus plus power factorial digit digits C P choose R r".split()
+_CHANGES = _NUMERALS | _set(
+    "more less fewer greater than times square squared cube cubed root sin cos tan log ln mod modulo"
+    " remainder base if negative minus plus power factorial digit digits choose r"
 )
 """Next to a number, these make it part of something larger."""
-_LEADS = _CHANGES | frozenset("of by over from per every between subtract divide subtracting dividing".split())
-
-
+_LEADS = _CHANGES | _set("of by over from per every between subtract divide subtracting dividing")
+_ARTICLES = ("a", "A", "I")
 _AFTER_UNIT = (Kind.OPERATOR, Kind.CLOSE)
 
 
@@ -37,25 +41,27 @@ class Conversion(NamedTuple):
 
 
 CONVERSIONS: dict[frozenset[str], Conversion] = {
-    frozenset(
+    _set(
         "second seconds minute minutes hour hours day days week weeks month months year years sec min hr hrs"
-        " hourly daily weekly monthly annually mph".split()
-    ): Conversion(1, frozenset({60, 3600, 24, 1440, 7, 52, 12, 365, 366, 30, 31, 28, 4, 168, 86400, 360, 10})),
-    frozenset("inch inches foot feet yard yards mile miles in ft yd".split()): Conversion(
+        " hourly daily weekly monthly annually mph"
+    ): Conversion(
+        1, frozenset({60, 3600, 24, 1440, 7, 52, 12, 365, 366, 30, 31, 28, 4, 168, 86400, 360, 10})
+    ),
+    _set("inch inches foot feet yard yards mile miles in ft yd"): Conversion(
         1, frozenset({12, 3, 36, 5280, 1760, 144, 9})
     ),
-    frozenset(
+    _set(
         "cm mm km m meter meters metre metres kilometer kilometers centimeter centimeters g kg mg gram grams"
-        " kilogram kilograms l ml liter liters milliliters".split()
+        " kilogram kilograms l ml liter liters milliliters"
     ): Conversion(1, frozenset({10, 100, 1000, 10**4, 10**6, 10**5})),
-    frozenset("ounce ounces pound pounds ton tons oz lb lbs".split()): Conversion(1, frozenset({16, 2000})),
-    frozenset("cup cups pint pints quart quarts gallon gallons ounce ounces".split()): Conversion(
+    _set("ounce ounces pound pounds ton tons oz lb lbs"): Conversion(1, frozenset({16, 2000})),
+    _set("cup cups pint pints quart quarts gallon gallons ounce ounces"): Conversion(
         1, frozenset({2, 4, 8, 16, 32, 128})
     ),
-    frozenset("cent cents penny pennies nickel nickels dime dimes quarter quarters".split()): Conversion(
+    _set("cent cents penny pennies nickel nickels dime dimes quarter quarters"): Conversion(
         0, frozenset({100, 10, 5, 25, 20, 4})
     ),
-    frozenset("dozen dozens hundred thousand million billion trillion".split()): Conversion(
+    _set("dozen dozens hundred thousand million billion trillion"): Conversion(
         0, frozenset({12, 100, 1000, 10**6, 10**9, 10**12})
     ),
     frozenset({"degrees", "radians"}): Conversion(1, frozenset({180})),
@@ -114,7 +120,11 @@ def bare_expression(tokens: Sequence[Token]) -> list[Token] | None:
         if run and token.kind not in _AFTER_UNIT:
             return None
         run = 0
-        kept.append(token._replace(tight=token.tight and index > 0 and tokens[index - 1] is kept[-1] if kept else False))
+        kept.append(
+            token._replace(
+                tight=token.tight and index > 0 and tokens[index - 1] is kept[-1] if kept else False
+            )
+        )
         index += 1
     return kept
 
