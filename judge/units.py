@@ -7,8 +7,6 @@ from .tokens import Kind, Token
 
 MAX_UNIT_WORDS = 6
 
-_ARTICLES = ("a", "A", "I")
-
 
 def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())

@@ -1,0 +1,145 @@
+"""Files of solutions to be judged, and the rows that judging them gives.
+
+Reads ProcessBench's own JSON (arXiv 2412.06559: an array of `id`, `problem`, `steps`, `label`), the
+same as JSONL, and our own JSONL of solutions with their problems. A file that can't be read is an
+error; an item that can't be judged is data: it is kept with the reason.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from ..datasets.errors import InputError
+from ..datasets.records import Problem, Solution, Verdict, VerdictStatus
+from ..datasets.store import parse_record, read_rows
+from .case import Case
+
+_SOLUTION_FIELDS = ("problem_id", "model", "text")
+
+
+class ItemCase(NamedTuple):
+    """One item of a file: a case, or the reason why there is none."""
+
+    id: str
+    """The item's own `id`; its 0-based place in the file where it has none."""
+    case: Case | None
+    reason: str | None = None
+    """Why it can't be judged."""
+    label: int | None = None
+    """ProcessBench's label: 0-based first faulty step, -1 for none; `None` where not given."""
+
+
+def read_cases(path: Path, problems: Sequence[Problem] = ()) -> list[ItemCase]:
+    """Read the items of a file, in order.
+
+    Args:
+        path: `.json` (an array) or `.jsonl`/`.parquet`, of ProcessBench items or of our solutions.
+        problems: The problems that solutions are about; ProcessBench items carry their own.
+
+    Raises:
+        InputError: If the file is missing, malformed or empty, or a solution of ours is malformed
+            or about an unknown problem.
+    """
+    known = {problem.id: problem for problem in problems}
+    items: list[ItemCase] = []
+    for place, (where, row) in enumerate(_rows(path)):
+        if isinstance(row, dict) and all(field in row for field in _SOLUTION_FIELDS):
+            items.append(_our_item(cast(dict[str, Any], row), where, known))
+        else:
+            items.append(_their_item(row, place))
+    if not items:
+        raise InputError(f"{path}: no items", hint="Give a file with at least one solution.")
+    return items
+
+
+def verdict_row(item: ItemCase, verdict: Verdict | None) -> dict[str, object]:
+    """Return the row that stands for an item: always all of its fields.
+
+    `rationale` of an item without a label is the reason. An item without a verdict is `unscored`.
+    """
+    if verdict is None:
+        return {
+            "id": item.id,
+            "status": VerdictStatus.UNSCORED.value,
+            "first_fault": None,
+            "error_type": None,
+            "confidence": None,
+            "rationale": item.reason or "the judge gave no verdict",
+        }
+    return {
+        "id": item.id,
+        "status": verdict.status.value,
+        "first_fault": verdict.first_fault,
+        "error_type": verdict.error_type.value if verdict.error_type else None,
+        "confidence": verdict.confidence,
+        "rationale": verdict.rationale or verdict.reason or "",
+    }
+
+
+def truth(item: ItemCase) -> Verdict | None:
+    """Return what people labelled, as a verdict; `None` where the item has no label."""
+    if item.case is None or item.label is None:
+        return None
+    return Verdict(
+        solution_id=item.case.solution.id,
+        judge="people",
+        status=VerdictStatus.CLEAN if item.label < 0 else VerdictStatus.FAULTY,
+        first_fault=None if item.label < 0 else item.label,
+        confidence=None,
+    )
+
+
+def _rows(path: Path) -> Iterator[tuple[str, object]]:
+    if path.suffix != ".json":
+        yield from read_rows(path)
+        return
+    if not path.is_file():
+        raise InputError(f"{path}: no such file", hint="Check the path.")
+    try:
+        content: object = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not JSON: {error}", hint="Give a JSON array of items.") from None
+    if not isinstance(content, list):
+        raise InputError(f"{path}: not a JSON array", hint="Give a JSON array of items, or JSONL.")
+    for place, row in enumerate(cast(list[object], content)):
+        yield f"{path}[{place}]", row
+
+
+def _our_item(row: dict[str, Any], where: str, known: Mapping[str, Problem]) -> ItemCase:
+    solution = parse_record(row, Solution, where)
+    problem = known.get(solution.problem_id)
+    if problem is None:
+        raise InputError(
+            f"{where}: problem_id: unknown problem {solution.problem_id!r}",
+            hint="Give the file of problems that these solutions are about.",
+        )
+    return ItemCase(solution.id, Case(problem, solution))
+
+
+def _their_item(row: object, place: int) -> ItemCase:
+    if not isinstance(row, dict):
+        return ItemCase(str(place), None, "not a JSON object")
+    item = cast(dict[str, object], row)
+    name = item.get("id")
+    identity = name if isinstance(name, str) and name else str(place if name is None else name)
+    question, steps, label = item.get("problem"), item.get("steps"), item.get("label")
+    if not isinstance(question, str) or not question.strip():
+        return ItemCase(identity, None, "problem: missing or not text")
+    if not isinstance(steps, list) or not steps:
+        return ItemCase(identity, None, "steps: missing, empty or not a list")
+    texts = [step for step in cast(list[object], steps) if isinstance(step, str)]
+    if len(texts) < len(cast(list[object], steps)):
+        return ItemCase(identity, None, "steps: a step is not text")
+    whole = isinstance(label, int) and not isinstance(label, bool) and -1 <= label < len(texts)
+    answer, generator = item.get("answer"), item.get("generator")
+    problem = Problem(
+        question=question, answer=answer if isinstance(answer, str) else "", source="processbench"
+    )
+    solution = Solution(
+        problem_id=problem.id,
+        model=generator if isinstance(generator, str) else "unknown",
+        text="\n\n".join(texts),
+        steps=tuple(texts),
+    )
+    return ItemCase(identity, Case(problem, solution), None, cast(int, label) if whole else None)
