@@ -44,8 +44,9 @@ def read_cases(path: Path, problems: Sequence[Problem] = ()) -> list[ItemCase]:
     known = {problem.id: problem for problem in problems}
     items: list[ItemCase] = []
     for place, (where, row) in enumerate(_rows(path)):
-        if isinstance(row, dict) and all(field in row for field in _SOLUTION_FIELDS):
-            items.append(_our_item(cast(dict[str, Any], row), where, known))
+        fields = cast(dict[str, Any], row) if isinstance(row, dict) else {}
+        if all(field in fields for field in _SOLUTION_FIELDS):
+            items.append(_our_item(fields, where, known))
         else:
             items.append(_their_item(row, place))
     if not items:

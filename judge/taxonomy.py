@@ -49,7 +49,10 @@ class Kind(NamedTuple):
     subkinds: tuple[Subkind, ...]
 
 
-_APPLES = "Mia has 4 boxes with 12 apples each and 7 pears. She sells a quarter of the apples. How many apples are left?"
+_APPLES = (
+    "Mia has 4 boxes with 12 apples each and 7 pears. She sells a quarter of the apples."
+    " How many apples are left?"
+)
 _FIRST = "Step 1: Mia has 4 * 12 = 48 apples."
 _SECOND = "Step 2: Mia sells 1/4 of 48 = 12 apples."
 _THIRD = "Step 3: Mia has 48 - 12 = 36 apples left."
