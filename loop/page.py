@@ -6,12 +6,16 @@ forbids scripts and requests should anything slip through.
 """
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..datasets.records import ErrorType, Pair, Solution
 from . import charts, wording
 from .report import ErrorMix, Estimate, Regression, Report, Role
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _TEMPLATE = "report.html.jinja"
@@ -30,6 +34,11 @@ class StepLine(NamedTuple):
 
 def render(report: Report) -> str:
     """Return the page."""
+    return _template().render(_context(report))
+
+
+@cache
+def _template() -> "Template":
     # Imported here: the terminal needs no templates.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -41,9 +50,7 @@ def render(report: Report) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(_filters())
-    page = environment.get_template(_TEMPLATE).render(_context(report))
-    # A lone surrogate has no UTF-8 form; `harmless` replaces those in texts, this the rest.
-    return page.encode("utf-8", "replace").decode("utf-8")
+    return environment.get_template(_TEMPLATE)
 
 
 def _filters() -> dict[str, Any]:

@@ -65,7 +65,7 @@ def variants_table(report: Report, *, narrow: bool = False) -> Table:
 
 def error_picture(report: Report) -> RenderableType | None:
     """Draw the kinds of first faults as bars, or nothing when none were located."""
-    mixes = [(role, mix) for role, mix in wording.in_order(report.error_mix) if mix.types]
+    mixes = [entry for entry in wording.in_order(report.error_mix) if entry[1].types]
     if not mixes:
         return None
     top = max(share.share.value for _, mix in mixes for share in mix.types.values())
@@ -85,7 +85,7 @@ def error_picture(report: Report) -> RenderableType | None:
 
 def position_picture(report: Report) -> RenderableType | None:
     """Draw where in the solution the first faults lie, or nothing when none were located."""
-    located = [(role, found) for role, found in wording.in_order(report.fault_positions) if found]
+    located = [entry for entry in wording.in_order(report.fault_positions) if entry[1]]
     if not located:
         return None
     shares = [charts.masses(found) for _, found in located]
