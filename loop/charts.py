@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from .report import Estimate, FaultPosition, Role
+from ..annotate.statistics import Interval
+from .report import FaultPosition, Role
 
 BINS = 10
 _SHAPES: dict[Role, Markup] = {
@@ -46,10 +47,10 @@ class Mark(NamedTuple):
     """A dot with its whisker."""
 
     role: Role
-    estimate: Estimate
+    estimate: Interval
 
 
-def scale_for(estimates: Sequence[Estimate], *, within: tuple[float, float] = (0.0, 1.0)) -> Scale:
+def scale_for(estimates: Sequence[Interval], *, within: tuple[float, float] = (0.0, 1.0)) -> Scale:
     """Choose an axis in whole tenths that shows all of the intervals."""
     low = floor(10 * min(estimate.low for estimate in estimates) - 1e-9) / 10
     high = ceil(10 * max(estimate.high for estimate in estimates) + 1e-9) / 10
@@ -101,7 +102,7 @@ def axis(scale: Scale) -> Markup:
     return _svg(18, "", drawn)
 
 
-def bar(role: Role, share: Estimate, scale: Scale, label: str) -> Markup:
+def bar(role: Role, share: Interval, scale: Scale, label: str) -> Markup:
     """Draw a share as a bar from the left with its 95% whisker."""
     return _svg(
         14,

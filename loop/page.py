@@ -10,9 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..annotate.statistics import Interval
 from ..datasets.records import ErrorType, Pair, Solution
 from . import charts, wording
-from .report import ErrorMix, Estimate, Regression, Report, Role
+from .report import ErrorMix, Regression, Report, Role
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -158,7 +159,7 @@ def _accuracy_plot(report: Report) -> dict[str, Any]:
     return {"rows": rows, "axis": charts.axis(scale), "restored": restored}
 
 
-def _said(estimate: Estimate) -> str:
+def _said(estimate: Interval) -> str:
     return f"{wording.percent(estimate.value)} ({wording.interval(estimate)})"
 
 
@@ -216,11 +217,14 @@ def _histograms(report: Report) -> list[dict[str, Any]]:
 def _judges(report: Report) -> list[dict[str, Any]]:
     return [
         {
-            "row": row,
+            "name": row.agreement.judge,
+            "cases": row.cases,
+            "count": row.agreement.items,
+            "answered": row.agreement.items - row.agreement.abstained,
             "cells": [
-                ("Exact first fault", row.first_fault),
-                ("Error type", row.error_type),
-                ("False alarms", row.false_alarms),
+                ("Exact first fault", row.agreement.first_fault),
+                ("Error type", row.agreement.error_type),
+                ("False alarms", row.agreement.false_alarms),
             ],
         }
         for row in report.judges

@@ -5,15 +5,19 @@ The stages fill a `Report`; `write_report` turns it into `report.json` (for prog
 """
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from ..annotate.compare import Comparison, Measurement
+from ..annotate.statistics import Interval, wilson_interval
 from ..datasets.errors import InputError
 from ..datasets.records import ErrorType, Pair, Problem, Record, Solution, Verdict
 from ..datasets.store import write_text
+from ..judge.agreement import Agreement
 
 JSON_NAME = "report.json"
 HTML_NAME = "report.html"
@@ -33,26 +37,12 @@ class Figure(Record):
     model_config = ConfigDict(allow_inf_nan=False)
 
 
-class Estimate(Figure):
-    """A measured value with its 95% interval, both as fractions (0.968, not 96.8)."""
-
-    value: float
-    low: float
-    high: float
-
-    @model_validator(mode="after")
-    def _is_ordered(self) -> Self:
-        if self.low > self.high:
-            raise ValueError(f"interval [{self.low}, {self.high}] is upside down")
-        return self
-
-
 class Accuracy(Figure):
     """Share of the held-out problems solved, with Wilson intervals."""
 
-    full_precision: Estimate
-    quantized: Estimate
-    restored: Estimate | None = None
+    full_precision: Interval
+    quantized: Interval
+    restored: Interval | None = None
 
 
 class Flips(Figure):
@@ -62,16 +52,14 @@ class Flips(Figure):
     improvements: Count
     mcnemar_p: float = Field(ge=0, le=1)
 
-
-class Behaviour(Figure):
-    """How a model writes, beside whether it is right. `None` where unknown."""
-
-    well_formed: float | None = None
-    """Share of solutions that follow the step format."""
-    degenerate: float | None = None
-    """Share that end in a repetition loop or are cut off."""
-    tokens: float | None = None
-    """Mean generated tokens per solution."""
+    @classmethod
+    def of(cls, comparison: Comparison) -> Self:
+        """Count the flips of a comparison."""
+        return cls(
+            regressions=len(comparison.regressions),
+            improvements=len(comparison.improvements),
+            mcnemar_p=comparison.mcnemar_p,
+        )
 
 
 class Footprint(Figure):
@@ -95,18 +83,19 @@ class VariantReport(Figure):
     adapter_bytes: int | None = None
     """What restoring added on disk; 0 when it changed scales in place."""
     accuracy: Accuracy
-    drop: Estimate | None = None
+    drop: Interval | None = None
     """Full precision minus quantized, paired, with its bootstrap interval."""
     flips: Flips
     restored_flips: Flips | None = None
     """Full precision against the restored variant."""
-    recovery: Estimate | None = None
+    recovery: Interval | None = None
     """(restored - quantized) / (full precision - quantized); `None` when it was not restored."""
     pairs: Count = 0
     """Preference pairs it was restored with."""
     held_out: Count
     """Held-out problems all of its accuracies are measured on."""
-    behaviour: dict[Role, Behaviour] = {}
+    behaviour: dict[Role, Measurement] = {}
+    """How each model writes on the held-out problems: format, loops, length."""
     seconds: dict[str, float] = {}
     """Wall-clock time per stage for this variant alone."""
 
@@ -115,7 +104,7 @@ class TypeShare(Figure):
     """One error type among the located faults of a model."""
 
     count: Count
-    share: Estimate
+    share: Interval
     """Of all located and typed faults, with its Wilson interval."""
 
 
@@ -130,6 +119,23 @@ class ErrorMix(Figure):
     """The step was found, its kind was not."""
     unlocated: Count = 0
     """No step was found: the judge was unsure, called it clean, or gave no usable answer."""
+
+    @classmethod
+    def of(cls, verdicts: Sequence[Verdict]) -> Self:
+        """Count the verdicts on one model's wrong solutions, one per solution."""
+        kinds = Counter(verdict.error_type for verdict in verdicts if verdict.first_fault is not None)
+        untyped = kinds.pop(None, 0)
+        typed = kinds.total()
+        return cls(
+            wrong=len(verdicts),
+            types={
+                kind: TypeShare(count=kinds[kind], share=wilson_interval(kinds[kind], typed))
+                for kind in ErrorType
+                if kinds[kind]
+            },
+            untyped=untyped,
+            unlocated=len(verdicts) - typed - untyped,
+        )
 
 
 class FaultPosition(Figure):
@@ -150,18 +156,9 @@ class FaultPosition(Figure):
 class JudgeAgreement(Figure):
     """How often a judge says the same as the ground truth on one set of solutions."""
 
-    judge: Name
     cases: Name
     """Which solutions: e.g. `regressions`, `injected errors`, `correct solutions`."""
-    count: Count
-    answered: Count
-    """Solutions on which it gave a verdict; the others were unsure or unscored."""
-    first_fault: Estimate | None = None
-    """Share with exactly the same first faulty step."""
-    error_type: Estimate | None = None
-    """Share with the same error type."""
-    false_alarms: Estimate | None = None
-    """Share of correct solutions it called faulty."""
+    agreement: Agreement
 
 
 class TrainingPoint(Figure):
@@ -258,9 +255,13 @@ def write_report(report: Report, folder: Path) -> Path:
     from .page import render
 
     page = render(report)
-    write_text(folder / JSON_NAME, json.dumps(figures(report), indent=2, ensure_ascii=False) + "\n")
+    write_text(folder / JSON_NAME, _json(report))
     write_text(folder / HTML_NAME, page)
     return folder / HTML_NAME
+
+
+def _json(report: Report) -> str:
+    return json.dumps(figures(report), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read_report(folder: Path) -> Report:

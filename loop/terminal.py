@@ -6,9 +6,10 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ..annotate.statistics import Interval
 from ..datasets.records import ErrorType
 from . import charts, wording
-from .report import Estimate, Report, Role, VariantReport
+from .report import Report, Role, VariantReport
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _HEIGHTS = " ▁▂▃▄▅▆▇█"
@@ -133,7 +134,7 @@ def _bits(bits: float | None) -> str:
     return "" if bits is None else f"{bits:.2f}"
 
 
-def _share(estimate: Estimate, narrow: bool) -> str:
+def _share(estimate: Interval, narrow: bool) -> str:
     return f"{wording.percent(estimate.value)}{_gap(narrow)}({wording.interval(estimate)})"
 
 

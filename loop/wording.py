@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import TypeVar
 
+from ..annotate.statistics import Interval
 from ..datasets.records import ErrorType
-from .report import ErrorMix, Estimate, FaultPosition, Report, Role, VariantReport
+from .report import ErrorMix, FaultPosition, Report, Role, VariantReport
 
 T = TypeVar("T")
 
@@ -35,7 +36,7 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f}%"
 
 
-def interval(estimate: Estimate, digits: int = 1) -> str:
+def interval(estimate: Interval, digits: int = 1) -> str:
     """Write the 95% interval of a fraction as `95.1–97.9%`."""
     dash = "–" if estimate.low >= 0 else " to "
     return f"{100 * estimate.low:.{digits}f}{dash}{100 * estimate.high:.{digits}f}%"
@@ -171,7 +172,7 @@ def verb(number: int, one: str, many: str) -> str:
     return one if number == 1 else many
 
 
-def _plain_interval(estimate: Estimate) -> str:
+def _plain_interval(estimate: Interval) -> str:
     return f"95% interval {estimate.low:.2f} to {estimate.high:.2f}"
 
 

@@ -4,12 +4,13 @@ import random
 from typing import Any
 
 import pytest
+from firstfault.annotate.compare import Measurement
+from firstfault.annotate.statistics import Interval
 from firstfault.datasets.records import ErrorType, Finish, Pair, Problem, Solution, Subtype, Verdict
+from firstfault.judge.agreement import Agreement
 from firstfault.loop.report import (
     Accuracy,
-    Behaviour,
     ErrorMix,
-    Estimate,
     FaultPosition,
     Flips,
     Footprint,
@@ -17,16 +18,15 @@ from firstfault.loop.report import (
     Regression,
     Report,
     TrainingPoint,
-    TypeShare,
     VariantReport,
 )
 
-FULL = Estimate(value=0.968, low=0.951, high=0.979)
+FULL = Interval(value=0.968, low=0.951, high=0.979)
 HEADLINE = "rtn-w2g32"
 
 
-def estimate(value: float, width: float = 0.03) -> Estimate:
-    return Estimate(value=value, low=max(0.0, value - width), high=min(1.0, value + width))
+def estimate(value: float, width: float = 0.03) -> Interval:
+    return Interval(value=value, low=max(0.0, value - width), high=min(1.0, value + width))
 
 
 def variant(method: str, scheme: str, bits: int, quantized: float, **more: Any) -> VariantReport:
@@ -46,15 +46,34 @@ def variant(method: str, scheme: str, bits: int, quantized: float, **more: Any) 
 
 
 def error_mix(counts: dict[ErrorType, int], unlocated: int) -> ErrorMix:
-    total = sum(counts.values())
-    return ErrorMix(
-        wrong=total + unlocated,
-        types={
-            kind: TypeShare(count=n, share=estimate(n / total, 0.9 / total**0.5))
-            for kind, n in counts.items()
-        },
-        unlocated=unlocated,
+    found = [
+        Verdict(solution_id="s", judge="panel", status="faulty", first_fault=0, error_type=kind)
+        for kind, n in counts.items()
+        for _ in range(n)
+    ]
+    return ErrorMix.of([*found, *[Verdict(solution_id="s", judge="panel", status="unsure")] * unlocated])
+
+
+def measurement(
+    name: str, accuracy: float, well_formed: float, degenerate: float, tokens: float
+) -> Measurement:
+    return Measurement(
+        model=name,
+        n=640,
+        correct=round(640 * accuracy),
+        accuracy=estimate(accuracy),
+        well_formed=well_formed,
+        degenerate=degenerate,
+        cut_off=degenerate / 2,
+        tokens=tokens,
     )
+
+
+def agreement(judge: str, items: int, abstained: int, **shares: Interval) -> Agreement:
+    missing = dict.fromkeys(("first_fault", "within_one", "error_type", "flagged_right", "false_alarms"))
+    clean = items if "false_alarms" in shares else 0
+    counts = {"faulty": items - clean, "clean": clean, "flagged": items - clean - abstained}
+    return Agreement(judge=judge, items=items, abstained=abstained, **counts, **{**missing, **shares})
 
 
 def regression(number: int) -> Regression:
@@ -145,13 +164,13 @@ def make_report() -> Report:
                 restored=estimate(0.928, 0.02),
                 drop=estimate(0.312, 0.037),
                 restored_flips=Flips(regressions=31, improvements=5, mcnemar_p=1e-5),
-                recovery=Estimate(value=0.872, low=0.815, high=0.928),
+                recovery=Interval(value=0.872, low=0.815, high=0.928),
                 pairs=332,
                 adapter_bytes=410_000,
                 behaviour={
-                    "full_precision": Behaviour(well_formed=0.998, degenerate=0.0, tokens=141),
-                    "quantized": Behaviour(well_formed=0.97, degenerate=0.022, tokens=149),
-                    "restored": Behaviour(well_formed=0.995, degenerate=0.002, tokens=142),
+                    "full_precision": measurement("abacus-3m", 0.968, 0.998, 0.0, 141),
+                    "quantized": measurement(HEADLINE, 0.656, 0.97, 0.022, 149),
+                    "restored": measurement(HEADLINE, 0.928, 0.995, 0.002, 142),
                 },
                 seconds={"quantize": 2.1, "measure": 21.0, "restore": 41.2},
             ),
@@ -185,26 +204,20 @@ def make_report() -> Report:
         },
         judges=(
             JudgeAgreement(
-                judge="panel",
                 cases="regressions",
-                count=218,
-                answered=209,
-                first_fault=estimate(0.931),
-                error_type=estimate(0.862, 0.04),
+                agreement=agreement(
+                    "panel", 218, 9, first_fault=estimate(0.931), error_type=estimate(0.862, 0.04)
+                ),
             ),
             JudgeAgreement(
-                judge="symbolic",
                 cases="injected execution errors",
-                count=250,
-                answered=249,
-                first_fault=estimate(0.988, 0.012),
+                agreement=agreement("symbolic", 250, 1, first_fault=estimate(0.988, 0.012)),
             ),
             JudgeAgreement(
-                judge="symbolic",
                 cases="correct solutions",
-                count=1000,
-                answered=1000,
-                false_alarms=Estimate(value=0.001, low=0.0, high=0.004),
+                agreement=agreement(
+                    "symbolic", 1000, 996, false_alarms=Interval(value=0.001, low=0.0, high=0.004)
+                ),
             ),
         ),
         training=tuple(

@@ -2,12 +2,13 @@ import json
 from html.parser import HTMLParser
 
 import pytest
+from firstfault.annotate.statistics import Interval
 from firstfault.datasets.errors import InputError
 from firstfault.datasets.records import Record, Solution, Verdict
 from firstfault.loop import charts
 from firstfault.loop.page import render, view_solution
 from firstfault.loop.report import (
-    Estimate,
+    ErrorMix,
     FaultPosition,
     Regression,
     Report,
@@ -181,11 +182,31 @@ def test_a_report_refuses_a_headline_it_does_not_have(sample_report):
         Report.model_validate({**sample_report.model_dump(), "headline": "other"})
 
 
-def test_a_report_refuses_what_json_can_not_hold():
-    with pytest.raises(ValidationError):
-        Estimate(value=float("nan"), low=0, high=1)
-    with pytest.raises(ValidationError, match="upside down"):
-        Estimate(value=0.5, low=0.6, high=0.4)
+def test_what_json_can_not_hold_is_refused_before_anything_is_written(sample_report, tmp_path):
+    nowhere = Interval(value=float("nan"), low=0, high=1)
+    main = sample_report.main.model_copy(update={"drop": nowhere})
+    with pytest.raises(ValueError, match="JSON"):
+        write_report(sample_report.model_copy(update={"variants": {sample_report.headline: main}}), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_error_mix_counts_every_verdict_once():
+    def verdict(status, **found):
+        return Verdict(solution_id="s", judge="j", status=status, **found)
+
+    mix = ErrorMix.of(
+        [
+            verdict("faulty", first_fault=0, error_type="method"),
+            verdict("faulty", first_fault=1),
+            verdict("unsure"),
+            verdict("clean"),
+        ]
+    )
+    assert (mix.wrong, mix.untyped, mix.unlocated) == (4, 1, 2)
+    assert [(kind.value, share.count, share.share.value) for kind, share in mix.types.items()] == [
+        ("method", 1, 1.0)
+    ]
+    assert ErrorMix.of([]).types == {}
 
 
 def test_the_title_does_not_claim_a_loss_or_a_recovery_that_is_not_there(sample_report):
@@ -197,7 +218,7 @@ def test_the_title_does_not_claim_a_loss_or_a_recovery_that_is_not_there(sample_
 
     same = main.accuracy.model_copy(update={"quantized": main.accuracy.full_precision})
     assert "lost nothing" in titled(accuracy=same)
-    assert "did not bring them back" in titled(recovery=Estimate(value=-0.1, low=-0.2, high=0.0))
+    assert "did not bring them back" in titled(recovery=Interval(value=-0.1, low=-0.2, high=0.0))
     assert (
         titled()
         == "At 2 bits, abacus-3m lost 31.2 of its 96.8 points. Restoring brought back 87% of the loss."
@@ -219,7 +240,7 @@ def test_a_fault_is_spread_over_the_stretch_its_step_covers():
 
 
 def test_marks_stay_inside_their_picture():
-    scale = charts.scale_for([Estimate(value=0.97, low=0.95, high=1.0)])
+    scale = charts.scale_for([Interval(value=0.97, low=0.95, high=1.0)])
     assert (scale.low, scale.high) == (0.9, 1.0)
     assert (scale.at(-5), scale.at(5)) == (0, 100)
     assert scale.ticks[0] == 0.9
