@@ -139,7 +139,7 @@ class _Parser:
             return False
         if token.kind in (Kind.FUNCTION, Kind.CONSTANT):
             return True
-        after_group = self.tokens[self.position - 1].kind is Kind.CLOSE
+        after_group = self.tokens[self.position - 1].kind in (Kind.CLOSE, Kind.CONSTANT)
         return token.kind is Kind.OPEN and (token.tight or after_group)
 
     def factor(self, depth: int) -> Value:

@@ -27,9 +27,12 @@ _HEDGE = re.compile(
     r"|instead|false|try|guess|test\w*|mod|modulo|remainder|base|binary)\b|n't\b|[?≠≡]",
     re.IGNORECASE,
 )
-_APPROXIMATE = re.compile(
-    r"\b(?:approx\w*|about|round\w*|nearest|roughly|almost|nearly|estimat\w*)\b", re.IGNORECASE
+_REMAINDER = re.compile(
+    r"\s*(\d{1,12})[\s,]+(?:R|r|(?:(?:with|and|leaves|leaving)\s+)?(?:a\s+)?remainder)\s*(?:of|is|=)?\s*(\d{1,12})\b"
 )
+_THEN = re.compile(r"\bthen\b", re.IGNORECASE)
+_ROUNDED = re.compile(r"\b(?:round\w*|nearest)\b", re.IGNORECASE)
+_APPROXIMATE = re.compile(r"\b(?:approx\w*|about|roughly|almost|nearly|estimat\w*)\b", re.IGNORECASE)
 
 
 class Claim(NamedTuple):
@@ -79,6 +82,11 @@ def _claims_of(text: str) -> Iterator[Claim]:
         edges = [-1, *borders, len(statement)]
         for before, at, after in zip(edges, borders, edges[2:], strict=False):
             if statement[at].text not in "=≈":
+                continue
+            if statement[at].text == "=" and (
+                claim := _division(text, statement[before + 1 : after], at - before - 1)
+            ):
+                yield claim
                 continue
             left = _left_side(statement[before + 1 : at])
             right = _right_side(statement[at + 1 : after])
@@ -143,11 +151,10 @@ def _claim(text: str, left: _Side, right: _Side, *, approximate: bool) -> Claim 
     if left.is_label or not (left.values[0].operations or right.values[0].operations):
         return None
     start, end = left.tokens[0].start, right.tokens[-1].end
-    opening = max(text.rfind(stop, 0, start) for stop in (". ", "\n", "? ", "! ")) + 1
-    closings = [at for stop in (". ", "\n", "? ") if (at := text.find(stop, end)) >= 0]
-    sentence = text[opening : min(closings, default=len(text)) + 1]
+    sentence = _sentence(text, start, end)
     approximate = approximate or bool(_APPROXIMATE.search(sentence))
-    holds = any(_agree(a, b, approximate) for a in left.values for b in right.values)
+    rounded = bool(_ROUNDED.search(sentence))
+    holds = any(_agree(a, b, approximate, rounded) for a in left.values for b in right.values)
     if not holds:
         words = {token.text.lower() for token in (*left.tokens, *right.tokens) if token.kind is Kind.WORD}
         operators = {token.text for token in (*left.tokens, *right.tokens) if token.kind is Kind.OPERATOR}
@@ -168,7 +175,38 @@ def _claim(text: str, left: _Side, right: _Side, *, approximate: bool) -> Claim 
     )
 
 
-def _agree(left: Value, right: Value, approximate: bool) -> bool:
+def _division(text: str, tokens: Sequence[Token], at: int) -> Claim | None:
+    """Read `706 / 7 = 101 with a remainder of 1`."""
+    head, tail = tokens[max(0, at - 3) : at], tokens[at + 1 :]
+    found = _REMAINDER.match(text, tokens[at].end)
+    if found is None or [token.kind for token in head] != [Kind.NUMBER, Kind.OPERATOR, Kind.NUMBER]:
+        return None
+    last = next((token for token in tail if token.end == found.end()), None)
+    if last is None or head[1].text != "/" or not starts_cleanly(tokens, at - 3):
+        return None
+    total, divisor = (Fraction(head[place].text.replace(",", "")) for place in (0, 2))
+    stated = divisor * int(found[1]) + int(found[2])
+    start = head[0].start
+    return Claim(
+        text=text[start : last.end],
+        left=Value(total),
+        right=Value(stated, operations=2),
+        holds=total == stated,
+        hedged=False,
+        numbers=(total, divisor),
+        operators=("/",),
+    )
+
+
+def _sentence(text: str, start: int, end: int) -> str:
+    """Return the sentence around a claim, from the last `then` before it."""
+    opening = max(text.rfind(stop, 0, start) for stop in (". ", "\n", "? ", "! ")) + 1
+    closings = [at for stop in (". ", "\n", "? ") if (at := text.find(stop, end)) >= 0]
+    opening = max([opening, *(found.end() for found in _THEN.finditer(text, opening, start))])
+    return text[opening : min(closings, default=len(text)) + 1]
+
+
+def _agree(left: Value, right: Value, approximate: bool, rounded: bool) -> bool:
     gap = abs(left.number - right.number)
     if gap == 0:
         return True
@@ -178,9 +216,16 @@ def _agree(left: Value, right: Value, approximate: bool) -> bool:
     if approximate and gap <= size / 50:
         return True
     for shown, other in ((left, right), (right, left)):
+        if rounded and shown.unit == 1 and gap < 10 ** _zeros(shown.number):
+            return True
         if shown.unit is not None and gap < shown.unit and (other.number / shown.unit).denominator != 1:
             return True
     return False
+
+
+def _zeros(number: Fraction) -> int:
+    digits = str(number.numerator)
+    return len(digits) - len(digits.rstrip("0"))
 
 
 def _converts(left: Value, right: Value, factors: frozenset[int]) -> bool:

@@ -44,11 +44,12 @@ def read_cases(path: Path, problems: Sequence[Problem] = ()) -> list[ItemCase]:
     known = {problem.id: problem for problem in problems}
     items: list[ItemCase] = []
     for place, (where, row) in enumerate(_rows(path)):
-        fields = cast(dict[str, Any], row) if isinstance(row, dict) else {}
-        if all(field in fields for field in _SOLUTION_FIELDS):
-            items.append(_our_item(fields, where, known))
-        else:
-            items.append(_their_item(row, place))
+        if not isinstance(row, dict):
+            items.append(ItemCase(str(place), None, "not a JSON object"))
+            continue
+        fields = cast(dict[str, Any], row)
+        ours = all(field in fields for field in _SOLUTION_FIELDS)
+        items.append(_our_item(fields, where, known) if ours else _their_item(fields, place))
     if not items:
         raise InputError(f"{path}: no items", hint="Give a file with at least one solution.")
     return items
@@ -118,10 +119,7 @@ def _our_item(row: dict[str, Any], where: str, known: Mapping[str, Problem]) -> 
     return ItemCase(solution.id, Case(problem, solution))
 
 
-def _their_item(row: object, place: int) -> ItemCase:
-    if not isinstance(row, dict):
-        return ItemCase(str(place), None, "not a JSON object")
-    item = cast(dict[str, object], row)
+def _their_item(item: Mapping[str, object], place: int) -> ItemCase:
     name = item.get("id")
     identity = name if isinstance(name, str) and name else str(place if name is None else name)
     question, steps, label = item.get("problem"), item.get("steps"), item.get("label")

@@ -1,9 +1,12 @@
 """The judge that only believes arithmetic: the first step with a false equation is faulty.
 
 It proves execution faults and nothing else, so it never calls a solution clean: where every equation
-holds its verdict is `unsure`.
+holds its verdict is `unsure`. A false equation proves that the first fault does not lie behind it; that
+nothing lies before it is only likely while the steps before could be checked. Where they are mostly
+words and unknowns it says `unsure` too.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
@@ -15,8 +18,17 @@ from .claims import Claim, find_claims
 MAX_SOLUTION_CHARACTERS = 400_000
 """Steps behind this many characters are not read."""
 
+MAX_UNCHECKED_STEPS = 3
+"""Most earlier steps without a single checked equation under which a false one is called the first fault."""
+
+MAX_UNKNOWNS = 10
+"""Most letters for unknowns in the earlier steps under which it is."""
+
 CONFIDENCE = 0.9
 """Share of flagged steps that people labelled the first faulty one (ProcessBench, see docs/results.md)."""
+
+
+_UNKNOWN = re.compile(r"(?<![A-Za-z\\'’])[B-HJ-Zb-z](?![A-Za-z'’])")
 
 
 class FalseClaim(NamedTuple):
@@ -44,6 +56,9 @@ class SymbolicJudge:
         if found is None:
             return self._without_label(solution, VerdictStatus.UNSURE, "no false arithmetic")
         step, claim = found
+        if not _is_first(solution.steps[:step]):
+            reason = f"false arithmetic in step {step + 1}, behind steps that can't be checked: {claim.text}"
+            return self._without_label(solution, VerdictStatus.UNSURE, reason)
         return Verdict(
             solution_id=solution.id,
             judge=self.name,
@@ -78,6 +93,12 @@ def first_false_claim(steps: Sequence[str]) -> FalseClaim | None:
         if read > MAX_SOLUTION_CHARACTERS:
             break
     return None
+
+
+def _is_first(before: Sequence[str]) -> bool:
+    unchecked = sum(not find_claims(step) for step in before)
+    unknowns = sum(len(_UNKNOWN.findall(step)) for step in before)
+    return unchecked <= MAX_UNCHECKED_STEPS and unknowns <= MAX_UNKNOWNS
 
 
 def explain(claim: Claim) -> str:

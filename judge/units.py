@@ -75,7 +75,8 @@ def starts_cleanly(tokens: Sequence[Token], start: int) -> bool:
         return True
     before = tokens[start - 1]
     if before.kind is Kind.WORD:
-        if first.tight or first.text == "-" or before.text.lower() in _LEADS:
+        is_dash = first.text == "-" and not (start + 1 < len(tokens) and tokens[start + 1].tight)
+        if first.tight or is_dash or before.text.lower() in _LEADS:
             return False
         return before.text in _ARTICLES or not _is_unknown(before)
     return before.kind in (Kind.COMMA, Kind.OPEN, Kind.RELATION)
@@ -142,7 +143,7 @@ def _unit_at(tokens: Sequence[Token], index: int) -> int:
         return 1
     if token.text in ("/", "of") and following is not None and following.kind is Kind.WORD:
         return 0 if _is_unknown(following) or following.text.lower() in _CHANGES else 2
-    if token.kind is Kind.OPEN and not token.tight:
+    if token.kind is Kind.OPEN:
         end = index + 1
         while end < len(tokens) and tokens[end].kind is Kind.WORD and not _is_unknown(tokens[end]):
             end += 1
