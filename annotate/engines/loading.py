@@ -1,0 +1,168 @@
+"""Loading a model folder for generation: full precision, quantized, or quantized with an adapter."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ...datasets.errors import ModelError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+class LoadedModel(NamedTuple):
+    """A model ready to generate, and its tokenizer."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+
+
+def load_model(folder: Path, *, adapter: Path | None = None, dtype: str = "auto") -> LoadedModel:
+    """Load a causal model and its tokenizer from a local folder.
+
+    Weight-only quantization is unpacked at once: the values are the same, and generating is
+    faster. A checkpoint that also quantizes activations keeps doing so.
+
+    Args:
+        folder: Model folder: configuration, safetensors, tokenizer.
+        adapter: Folder of a LoRA adapter that is put on top.
+        dtype: `auto` (as stored), `bfloat16` or `float32`.
+
+    Raises:
+        ModelError: If the folder is missing, incomplete or can't be read.
+    """
+    import transformers
+
+    auto: Any = transformers.AutoModelForCausalLM
+    config = _read_config(folder)
+    tokenizer = load_tokenizer(folder)
+    options: dict[str, Any] = {}
+    quantization = config.get("quantization_config")
+    activations = quantization is not None and quantizes_activations(quantization)
+    if (
+        quantization is not None
+        and quantization.get("quant_method") == "compressed-tensors"
+        and not activations
+    ):
+        from transformers import CompressedTensorsConfig
+
+        options["quantization_config"] = CompressedTensorsConfig(dequantize=True)
+    try:
+        with _quiet():
+            model: Any = auto.from_pretrained(
+                folder, dtype=dtype, local_files_only=True, use_safetensors=True, **options
+            )
+            if activations:
+                _unpack(model)
+            if adapter is not None:
+                model = _with_adapter(model, adapter)
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"{folder}: the model can't be loaded: {_first_line(error)}",
+            hint="Check that config.json and the safetensors belong together and are complete.",
+        ) from error
+    return LoadedModel(model.eval(), tokenizer)
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """Load the tokenizer of a model folder.
+
+    Raises:
+        ModelError: If there is none or it can't be read.
+    """
+    import transformers
+
+    auto: Any = transformers.AutoTokenizer
+
+    if not any(
+        (folder / name).is_file() for name in ("tokenizer.json", "tokenizer_config.json", "tokenizer.model")
+    ):
+        raise ModelError(
+            f"{folder}: no tokenizer",
+            hint="Copy tokenizer.json and tokenizer_config.json of the model there.",
+        )
+    try:
+        return auto.from_pretrained(folder, local_files_only=True)
+    except Exception as error:
+        raise ModelError(
+            f"{folder}: the tokenizer can't be loaded: {_first_line(error)}",
+            hint="Copy the tokenizer files of the model there again.",
+        ) from error
+
+
+def quantizes_activations(quantization: dict[str, Any]) -> bool:
+    """Return whether a checkpoint's `quantization_config` also quantizes activations (as W8A8 does)."""
+    groups: dict[str, dict[str, Any]] = quantization.get("config_groups") or {}
+    return any(group.get("input_activations") is not None for group in groups.values())
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    if not folder.is_dir():
+        raise ModelError(
+            f"{folder}: no such model folder", hint="Give the path of a folder with config.json in it."
+        )
+    path = folder / "config.json"
+    if not path.is_file():
+        raise ModelError(f"{folder}: no config.json", hint="Give the folder of a Hugging Face model.")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(
+            f"{path}: not JSON: {error}", hint="Copy config.json of the model there again."
+        ) from None
+    if not any(folder.glob("*.safetensors")):
+        raise ModelError(
+            f"{folder}: no weights (*.safetensors)",
+            hint="Only safetensors are read; convert other formats with save_pretrained.",
+        )
+    return config
+
+
+def _unpack(model: Any) -> None:
+    # The checkpoint stays packed until the first forward, which an adapter can't be put on.
+    import torch
+
+    with torch.no_grad():
+        model(input_ids=torch.zeros(1, 1, dtype=torch.long, device=model.device))
+
+
+def _with_adapter(model: Any, adapter: Path) -> Any:
+    import peft
+
+    lora: Any = peft.PeftModel
+
+    if not (adapter / "adapter_config.json").is_file():
+        raise ModelError(
+            f"{adapter}: no LoRA adapter (adapter_config.json)", hint="Give the folder that `restore` wrote."
+        )
+    return lora.from_pretrained(model, str(adapter), local_files_only=True)
+
+
+def _quiet() -> Any:
+    """Hide the loaders' progress bars and advice for the time of loading."""
+    from contextlib import contextmanager
+
+    from transformers.utils import logging
+
+    @contextmanager
+    def quieted() -> Any:
+        level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+        try:
+            yield
+        finally:
+            logging.set_verbosity(level)
+            if bars:
+                logging.enable_progress_bar()
+
+    return quieted()
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"
