@@ -13,8 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Split(StrEnum):
-    """What a problem may be used for. Mining and held-out problems never mix."""
+    """What a problem may be used for. Problems of different splits never mix."""
 
+    TRAIN = "train"
+    """What the bundled model learned from; neither mined nor measured on."""
     MINING = "mining"
     HELD_OUT = "held_out"
 
