@@ -58,7 +58,6 @@ def _filters() -> dict[str, Any]:
     return {
         "percent": wording.percent,
         "interval": wording.interval,
-        "points": wording.points,
         "p_value": wording.p_value,
         "size": wording.size,
         "duration": wording.duration,

@@ -17,6 +17,8 @@ ROLES: dict[Role, str] = {
     "quantized": "Quantized",
     "restored": "Restored",
 }
+CHANCE = 0.05
+"""McNemar p-value from which a difference is not called one."""
 NUMERICAL = (ErrorType.EXECUTION,)
 PLANNING = (ErrorType.CONCEPTUAL, ErrorType.METHOD, ErrorType.REASONING)
 _GLUE = "\u00a0"  # no-break space: a p-value is not broken over lines
@@ -40,11 +42,6 @@ def interval(estimate: Interval, digits: int = 1) -> str:
     """Write the 95% interval of a fraction as `95.1–97.9%`."""
     dash = "–" if estimate.low >= 0 else " to "
     return f"{100 * estimate.low:.{digits}f}{dash}{100 * estimate.high:.{digits}f}%"
-
-
-def points(share: float) -> str:
-    """Write a difference of fractions in percentage points, without a unit: `31.2`."""
-    return f"{100 * share:.1f}"
 
 
 def p_value(p: float) -> str:
@@ -110,19 +107,17 @@ def bare_step(step: str) -> str:
 
 
 def title(report: Report) -> str:
-    """Say the finding in one sentence."""
+    """Say the finding in plain words."""
     main, accuracy = report.main, report.main.accuracy
-    lost = accuracy.full_precision.value - accuracy.quantized.value
-    start = f"{_at_bits(main)}, {report.model}"
-    if lost <= 0:
-        return f"{start} lost nothing that {main.held_out:,} problems could show."
-    loss = f"{start} lost {points(lost)} of its {points(accuracy.full_precision.value)} points"
-    if accuracy.restored is None or main.recovery is None:
-        return f"{loss}."
-    if main.recovery.value <= 0:
-        return f"{loss}, and restoring did not bring them back."
-    back = percent(main.recovery.value, 0)
-    return f"{loss}. Restoring brought back {back} of the loss."
+    whole, quantized = percent(accuracy.full_precision.value), percent(accuracy.quantized.value)
+    start = f"{_at_bits(main)}, {report.model} solves {quantized} of the problems"
+    if main.flips.mcnemar_p >= CHANCE:
+        found = f"{start}, full precision {whole}: no more than chance explains."
+    else:
+        found = f"{start} instead of {whole}."
+    if accuracy.restored is None:
+        return found
+    return f"{found} Restored, it solves {percent(accuracy.restored.value)}."
 
 
 def summary(report: Report) -> list[str]:
@@ -136,10 +131,11 @@ def summary(report: Report) -> list[str]:
         f"{fail}, {flips.improvements:,} went the other way (exact McNemar {p_phrase(flips.mcnemar_p)})."
     ]
     if accuracy.restored is not None:
-        after = f"Trained on {count(main.pairs, 'preference pair')}{_training_time(main)}, it solves "
-        after += f"{percent(accuracy.restored.value)}"
+        after = f"Training on {count(main.pairs, 'preference pair')}{_training_time(main)}"
+        after += f" brought it to {percent(accuracy.restored.value)}"
         if main.recovery is not None:
-            after += f": a recovery of {main.recovery.value:.2f} ({_plain_interval(main.recovery)})"
+            share = percent(main.recovery.value, 0)
+            after += f": {share} of the loss recovered ({_plain_interval(main.recovery)})"
         said.append(f"{after}. Its weights stay quantized.")
     return said
 
@@ -173,7 +169,7 @@ def verb(number: int, one: str, many: str) -> str:
 
 
 def _plain_interval(estimate: Interval) -> str:
-    return f"95% interval {estimate.low:.2f} to {estimate.high:.2f}"
+    return f"95% interval {percent(estimate.low, 0)} to {percent(estimate.high, 0)}"
 
 
 def _at_bits(variant: VariantReport) -> str:
