@@ -56,7 +56,18 @@ class Outline(HTMLParser):
         self.texts.append(data)
 
 
-KEPT = {"id", "problem_id", "solution_id", "status", "error_type", "subtype", "finish", "split", "headline"}
+KEPT = {
+    "id",
+    "problem_id",
+    "solution_id",
+    "status",
+    "error_type",
+    "subtype",
+    "finish",
+    "split",
+    "chosen_from",
+    "headline",
+}
 
 
 def spoil(value, text):
@@ -215,7 +226,8 @@ def test_the_title_does_not_call_chance_a_loss(sample_report):
     )
     harmless_variant = sample_report.model_copy(update={"headline": "awq-w4g128"})
     assert title(harmless_variant) == (
-        "At 4 bits, abacus-3m solves 96.5% of the problems, full precision 96.8%: no more than chance explains."
+        "At 4 bits, abacus-3m solves 96.5% of the problems, full precision 96.8%: "
+        "no more than chance explains."
     )
 
 
