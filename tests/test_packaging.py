@@ -80,10 +80,16 @@ def test_the_wheel_holds_code_and_data_and_nothing_else(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     held = set(zipfile.ZipFile(wheel).namelist())
     assert "firstfault/datasets/records.py" in held
-    for folder in package_folders():
-        for kind in ("*.py", "*.jinja", "*.safetensors", "*.json"):
-            expected = {p.name for p in (sources / folder).glob(kind)}
-            assert {f"firstfault/{folder}/{name}" for name in expected} <= held
+    data = [
+        path.relative_to(sources).as_posix()
+        for pattern in ("models/*/*", "loop/templates/*")
+        for path in sources.glob(pattern)
+        if path.is_file()
+    ]
+    code = [
+        f"{folder}/{path.name}" for folder in package_folders() for path in (sources / folder).glob("*.py")
+    ]
+    assert {f"firstfault/{name}" for name in (*code, *data)} <= held
     assert "firstfault/loop/templates/report.html.jinja" in held
     assert all(name.startswith(("firstfault/", "firstfault-")) for name in held)
     assert not any("/tests/" in name for name in held)
