@@ -33,7 +33,7 @@ def judge_file(path: Path) -> list[tuple[ItemCase, Verdict, Verdict]]:
 
 
 def judge_regressions(path: Path) -> dict[str, float]:
-    """Judge the long texts of a quantized model; seconds are of one item."""
+    """Judge the long texts of a quantized model; seconds are CPU time of one item."""
     seconds, flagged = [], 0
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
@@ -43,9 +43,9 @@ def judge_regressions(path: Path) -> dict[str, float]:
         # The thinking is most of these texts; as steps it is the hardest input there is.
         for parts in (steps, (*(thinking or "").split("\n\n"), *steps)):
             solution = Solution(problem_id=problem.id, model="gptq-w3", text=text, steps=parts)
-            started = time.perf_counter()
+            started = time.process_time()
             [verdict] = SymbolicJudge().judge([Case(problem, solution)])
-            seconds.append(time.perf_counter() - started)
+            seconds.append(time.process_time() - started)
         flagged += verdict.status is VerdictStatus.FAULTY
     return {"items": len(seconds) // 2, "slowest_seconds": round(max(seconds), 3), "flagged": flagged}
 
@@ -60,7 +60,9 @@ def main() -> None:
     if arguments.show:
         for item, verdict, known in (one for rows in judged.values() for one in rows):
             if verdict.status is VerdictStatus.FAULTY and verdict.first_fault != known.first_fault:
-                print(f"{item.id}: step {verdict.first_fault}, people {known.first_fault}: {verdict.rationale}")
+                print(
+                    f"{item.id}: step {verdict.first_fault}, people {known.first_fault}: {verdict.rationale}"
+                )
     judged["together"] = [row for name in FILES for row in judged[name]]
     results = {
         name: measure_agreement("symbolic", [(verdict, known) for _, verdict, known in rows])
@@ -75,7 +77,7 @@ def main() -> None:
     for name, result in results.items():
         print(_row(name, result))
     print(
-        f"\n{regressions['items']} GPTQ regressions: slowest item {regressions['slowest_seconds']} s, "
+        f"\n{regressions['items']} GPTQ regressions: slowest item {regressions['slowest_seconds']} CPU s, "
         f"{regressions['flagged']} flagged"
     )
 

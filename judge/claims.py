@@ -8,19 +8,22 @@ of them is the other rounded or cut to the digits it shows.
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import NamedTuple
 
 from .arithmetic import NotArithmeticError, Percent, Reading, Value, evaluate_tokens
+from .equality import agree, converts
 from .notation import plain
 from .tokens import Kind, Token, tokenize
 from .units import CONVERSIONS, bare_expression, ends_cleanly, starts_cleanly
 
 MAX_SIDE = 60
 """Longest side of an equation, in tokens."""
+SENTENCE = 300
+"""Most characters on either side of an equation that are read as its sentence."""
 MAX_CLAIMS = 400
 """Most claims that are read from one step."""
 
-_READINGS = tuple(Reading(percent, mixed) for mixed in (False, True) for percent in Percent)
 _MARK = re.compile(r"<<([^<>]{1,200})>>")
 _HEDGE = re.compile(
     r"\b(?:if|suppose|assum\w*|would|cannot|not|contradict\w*|incorrect\w*|wrong\w*|mistake\w*|impossible"
@@ -78,22 +81,26 @@ class _Side(NamedTuple):
 
 def _claims_of(text: str) -> Iterator[Claim]:
     for statement in _statements(tokenize(text)):
+        claims: list[Claim] = []
         borders = [index for index, token in enumerate(statement) if token.kind is Kind.RELATION]
         edges = [-1, *borders, len(statement)]
         for before, at, after in zip(edges, borders, edges[2:], strict=False):
-            if statement[at].text not in "=≈":
-                continue
-            if statement[at].text == "=" and (
-                claim := _division(text, statement[before + 1 : after], at - before - 1)
-            ):
-                yield claim
-                continue
-            left = _left_side(statement[before + 1 : at])
-            right = _right_side(statement[at + 1 : after])
-            if left and right:
-                claim = _claim(text, left, right, approximate=statement[at].text == "≈")
-                if claim:
-                    yield claim
+            around, place = statement[before + 1 : after], at - before - 1
+            if statement[at].text in ("=", "≈"):
+                claim = _division(text, around, place) or _equation(text, around, place)
+                claims += [claim] if claim else []
+        # A slip inside a chain that ends where it started is a slip of the pen: nothing follows from it.
+        linked = all(one.right.number == next_.left.number for one, next_ in pairwise(claims))
+        if claims and linked and claims[0].left.number == claims[-1].right.number:
+            claims = [claim._replace(holds=True) for claim in claims]
+        yield from claims
+
+
+def _equation(text: str, tokens: Sequence[Token], at: int) -> Claim | None:
+    left, right = _left_side(tokens[:at]), _right_side(tokens[at + 1 :])
+    if left is None or right is None:
+        return None
+    return _claim(text, left, right, approximate=tokens[at].text == "≈")
 
 
 def _statements(tokens: Sequence[Token]) -> Iterator[list[Token]]:
@@ -134,7 +141,7 @@ def _side(tokens: Sequence[Token]) -> _Side | None:
     if not bare:
         return None
     values: dict[Fraction, Value] = {}
-    for reading in _READINGS:
+    for reading in _readings(bare):
         try:
             value = evaluate_tokens(bare, reading)
         except NotArithmeticError:
@@ -147,6 +154,13 @@ def _side(tokens: Sequence[Token]) -> _Side | None:
     return _Side(tokens, tuple(values.values()))
 
 
+def _readings(tokens: Sequence[Token]) -> Iterator[Reading]:
+    kinds = {token.kind for token in tokens}
+    for percent in Percent if Kind.PERCENT in kinds else (Percent.HUNDREDTHS,):
+        for mixed in (False, True) if Kind.FUNCTION in kinds else (False,):
+            yield Reading(percent, mixed)
+
+
 def _claim(text: str, left: _Side, right: _Side, *, approximate: bool) -> Claim | None:
     if left.is_label or not (left.values[0].operations or right.values[0].operations):
         return None
@@ -154,14 +168,16 @@ def _claim(text: str, left: _Side, right: _Side, *, approximate: bool) -> Claim 
     sentence = _sentence(text, start, end)
     approximate = approximate or bool(_APPROXIMATE.search(sentence))
     rounded = bool(_ROUNDED.search(sentence))
-    holds = any(_agree(a, b, approximate, rounded) for a in left.values for b in right.values)
+    holds = any(
+        agree(a, b, approximate=approximate, rounded=rounded) for a in left.values for b in right.values
+    )
     if not holds:
         words = {token.text.lower() for token in (*left.tokens, *right.tokens) if token.kind is Kind.WORD}
         operators = {token.text for token in (*left.tokens, *right.tokens) if token.kind is Kind.OPERATOR}
         families = [known for family, known in CONVERSIONS.items() if len(words & family) > known.free]
         if families and operators & {"+", "-"}:
             return None
-        holds = any(_converts(left.values[0], right.values[0], known.factors) for known in families)
+        holds = any(converts(left.values[0], right.values[0], known.factors) for known in families)
     return Claim(
         text=text[start:end].strip(),
         left=left.values[0],
@@ -200,36 +216,8 @@ def _division(text: str, tokens: Sequence[Token], at: int) -> Claim | None:
 
 def _sentence(text: str, start: int, end: int) -> str:
     """Return the sentence around a claim, from the last `then` before it."""
-    opening = max(text.rfind(stop, 0, start) for stop in (". ", "\n", "? ", "! ")) + 1
-    closings = [at for stop in (". ", "\n", "? ") if (at := text.find(stop, end)) >= 0]
+    first, last = max(0, start - SENTENCE), min(len(text), end + SENTENCE)
+    opening = max(first, *(text.rfind(stop, first, start) + 1 for stop in (". ", "\n", "? ", "! ")))
     opening = max([opening, *(found.end() for found in _THEN.finditer(text, opening, start))])
-    return text[opening : min(closings, default=len(text)) + 1]
-
-
-def _agree(left: Value, right: Value, approximate: bool, rounded: bool) -> bool:
-    gap = abs(left.number - right.number)
-    if gap == 0:
-        return True
-    size = max(abs(left.number), abs(right.number))
-    if not (left.exact and right.exact) and gap <= size / 1000:
-        return True
-    if approximate and gap <= size / 50:
-        return True
-    for shown, other in ((left, right), (right, left)):
-        if rounded and shown.unit == 1 and gap < 10 ** _zeros(shown.number):
-            return True
-        if shown.unit is not None and gap < shown.unit and (other.number / shown.unit).denominator != 1:
-            return True
-    return False
-
-
-def _zeros(number: Fraction) -> int:
-    digits = str(number.numerator)
-    return len(digits) - len(digits.rstrip("0"))
-
-
-def _converts(left: Value, right: Value, factors: frozenset[int]) -> bool:
-    if left.number == 0 or right.number == 0:
-        return False
-    ratio = abs(left.number / right.number)
-    return ratio in factors or 1 / ratio in factors
+    closings = [at for stop in (". ", "\n", "? ") if (at := text.find(stop, end, last)) >= 0]
+    return text[opening : min(closings, default=last) + 1]

@@ -40,7 +40,7 @@ class Conversion(NamedTuple):
 
 CONVERSIONS: dict[frozenset[str], Conversion] = {
     _set(
-        "second seconds minute minutes hour hours day days week weeks month months year years sec min hr hrs"
+        "seconds minute minutes hour hours day days week weeks month months year years sec min hr hrs"
         " hourly daily weekly monthly annually mph"
     ): Conversion(
         1, frozenset({60, 3600, 24, 1440, 7, 52, 12, 365, 366, 30, 31, 28, 4, 168, 86400, 360, 10})
@@ -118,12 +118,8 @@ def bare_expression(tokens: Sequence[Token]) -> list[Token] | None:
             return None
         if run and token.kind not in _AFTER_UNIT:
             return None
+        kept.append(token._replace(tight=token.tight and bool(kept) and not run))
         run = 0
-        kept.append(
-            token._replace(
-                tight=token.tight and index > 0 and tokens[index - 1] is kept[-1] if kept else False
-            )
-        )
         index += 1
     return kept
 
