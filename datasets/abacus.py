@@ -150,7 +150,9 @@ class _Story:
         question = self._fill(self.rng.choice(stories.ASK[self.asks]))
         for sentence in self.rng.sample(stories.DISTRACTORS, k=distractors):
             self._distract(sentence)
-        program = Program(template=" ".join(self.template), givens=tuple(self.givens), nodes=tuple(self.nodes))
+        program = Program(
+            template=" ".join(self.template), givens=tuple(self.givens), nodes=tuple(self.nodes)
+        )
         return " ".join([*self.sentences, question]), program
 
     def _state(self) -> dict[str, object]:
@@ -168,7 +170,13 @@ class _Story:
         if left == 1:
             moves += [self._split, self._join, self._differ]
         if left >= 2:
-            moves += [self._part, self._part, self._compare_and_join, self._compare_and_merge, self._gain_groups]
+            moves += [
+                self._part,
+                self._part,
+                self._compare_and_join,
+                self._compare_and_merge,
+                self._gain_groups,
+            ]
         if left >= 3:
             moves.append(self._split)
         if self.scene is not stories.MONEY:
@@ -331,7 +339,9 @@ class _Story:
 
     def _distract(self, sentence: str) -> None:
         words = {"p": self.rng.choice(stories.PEOPLE), "j": self.rng.choice(stories.OTHER_THINGS)}
-        number = self._text(self._given(self._choice([n for n in range(2, 100) if n not in self.values]), used=False))
+        number = self._text(
+            self._given(self._choice([n for n in range(2, 100) if n not in self.values]), used=False)
+        )
         at = self.rng.randint(0, len(self.sentences))
         self.sentences.insert(at, _sentence(sentence.format(n=number, **words)))
 

@@ -18,14 +18,29 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from .abacus import program_of
-from .program import Node, Program, amount, apply
+from .program import Node, Program, amount
 from .records import ErrorType, Finish, Problem, Solution, Subtype, Verdict, VerdictStatus
 
 _NUMBER = r"-?\d{1,9}(?:/[1-9]\d{0,8}|%)?"
 _EQUATION = re.compile(rf"({_NUMBER}) (\+|-|\*|/|of) ({_NUMBER}) = (-?\d{{1,9}})(?![\d/%])")
 _ANSWER = re.compile(r"Answer: (-?\d{1,9})")
 _STEP = re.compile(r"Step \d+: ")
-_FILLERS = {"then", "had", "left", "the", "was", "were", "a", "of", "in", "now", "got", "held", "took", "kept"}
+_FILLERS = {
+    "then",
+    "had",
+    "left",
+    "the",
+    "was",
+    "were",
+    "a",
+    "of",
+    "in",
+    "now",
+    "got",
+    "held",
+    "took",
+    "kept",
+}
 
 _PROCEDURAL = (ErrorType.METHOD, Subtype.PROCEDURAL)
 _FORMULA = (ErrorType.METHOD, Subtype.FORMULA)
@@ -70,7 +85,9 @@ def oracle(problem: Problem, solution: Solution) -> Verdict:
                 kind = _TRUNCATION
             return _faulty(solution, index, kind)
     if not walk.answered:
-        return _faulty(solution, max(0, len(solution.steps) - 1), _TRUNCATION if cut_off else _MISUNDERSTANDING)
+        return _faulty(
+            solution, max(0, len(solution.steps) - 1), _TRUNCATION if cut_off else _MISUNDERSTANDING
+        )
     return Verdict(solution_id=solution.id, judge="oracle", status=VerdictStatus.CLEAN, confidence=1.0)
 
 
@@ -199,8 +216,3 @@ def _content(text: str) -> frozenset[str]:
     """What a step is about: its words, without the equation and without words that carry no quantity."""
     words = re.findall(r"[a-z]+", _EQUATION.sub(" ", text).replace("{}", " ").lower())
     return frozenset(words) - _FILLERS
-
-
-def is_true(equation: Equation) -> bool:
-    """Whether the stated value is the expression's value."""
-    return apply(equation.op, amount(equation.left), amount(equation.right)) == equation.value

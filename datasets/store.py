@@ -7,12 +7,15 @@ A file either holds all of what was written or is not there. A line that can't b
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from .errors import InputError
 from .records import Record
@@ -42,10 +45,11 @@ def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def write_records(path: Path, records: Iterable[Record]) -> None:
-    """Write records to `.jsonl` or `.parquet`, replacing the file atomically."""
+    """Write records of one kind to `.jsonl` or `.parquet`, replacing the file atomically."""
+    records = list(records)
     rows = [record.model_dump(mode="json") for record in records]
     if path.suffix == ".parquet":
-        _write_parquet(path, rows)
+        _write_parquet(path, rows, type(records[0]) if records else None)
     else:
         write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
@@ -57,7 +61,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path) -> Generator[Path]:
     """Give a temporary path beside `path` that takes its place on success and goes on failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
@@ -80,12 +84,18 @@ def parse_record(row: dict[str, Any], kind: type[R], where: str) -> R:
         InputError: Naming `where` and the first field at fault.
     """
     try:
-        return kind.model_validate(row)
+        return kind.model_validate(_decode(row, kind, where))
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or kind.__name__.lower()
+        field = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "missing":
+            problem = f"missing field {field!r}"
+        elif first["type"] == "extra_forbidden":
+            problem = f"unknown field {field!r}"
+        else:
+            problem = f"{field or kind.__name__.lower()}: {first['msg']}"
         raise InputError(
-            f"{where}: {field}: {first['msg']}",
+            f"{where}: {problem}",
             hint=f"A {kind.__name__.lower()} has the fields: {', '.join(kind.model_fields)}.",
         ) from None
 
@@ -98,31 +108,94 @@ def _read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             where = f"{path}:{number}"
             try:
                 row = json.loads(line)
-            except ValueError as error:
-                raise InputError(f"{where}: not JSON: {error}", hint="Each line holds one JSON object.") from None
+            except (ValueError, RecursionError) as error:
+                raise InputError(
+                    f"{where}: not JSON: {error}", hint="Each line holds one JSON object."
+                ) from None
             if not isinstance(row, dict):
                 raise InputError(f"{where}: not a JSON object", hint="Each line holds one JSON object.")
             yield where, row
 
 
 def _read_parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    pa, pq = _pyarrow()
 
     try:
-        table = pq.read_table(path)  # pyright: ignore[reportUnknownMemberType]
+        table = pq.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(f"{path}: not a Parquet file: {error}", hint="Write it anew or use .jsonl.") from None
+        raise InputError(
+            f"{path}: not a Parquet file: {error}", hint="Write it anew or use .jsonl."
+        ) from None
     for number, row in enumerate(table.to_pylist(), 1):
         yield f"{path}:{number}", row
 
 
-def _write_parquet(path: Path, rows: list[dict[str, Any]]) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def _write_parquet(path: Path, rows: list[dict[str, Any]], kind: type[Record] | None) -> None:
+    pa, pq = _pyarrow()
 
-    # Nested values are stored as JSON text: Arrow can't hold a struct without fields (no votes yet),
-    # and a column must keep its type when every row is empty.
-    table = pa.Table.from_pylist(rows)
+    schema = _arrow_schema(kind) if kind else pa.schema([])
+    nested = _nested_fields(kind) if kind else frozenset[str]()
+    rows = [
+        {
+            name: json.dumps(value, ensure_ascii=False) if name in nested else value
+            for name, value in row.items()
+        }
+        for row in rows
+    ]
+    table = pa.Table.from_pylist(rows, schema=schema)
     with replacing(path) as temporary:
-        pq.write_table(table, temporary)  # pyright: ignore[reportUnknownMemberType]
+        pq.write_table(table, temporary)
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    # Imported only for a Parquet file, since it is slow to; and as Any, since it has no types.
+    return import_module("pyarrow"), import_module("pyarrow.parquet")
+
+
+def _arrow_schema(kind: type[Record]) -> Any:
+    """Return a record's columns, typed by its fields: a column of empty rows keeps its type."""
+    pa, _ = _pyarrow()
+    types: dict[Any, Any] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+    types[tuple] = pa.list_(pa.string())
+    return pa.schema(
+        [(name, types[_column_type(field.annotation)]) for name, field in kind.model_fields.items()]
+    )
+
+
+@cache
+def _nested_fields(kind: type[Record]) -> frozenset[str]:
+    """Name the fields that stand in Parquet as JSON text.
+
+    Records inside records do: Arrow can't hold a struct without fields, nor a verdict inside a
+    verdict.
+    """
+    return frozenset(name for name, field in kind.model_fields.items() if _is_nested(field.annotation))
+
+
+def _is_nested(annotation: Any) -> bool:
+    if isinstance(annotation, type) and not get_args(annotation):
+        return issubclass(annotation, BaseModel | dict)
+    return any(_is_nested(part) for part in get_args(annotation)) or get_origin(annotation) is dict
+
+
+def _column_type(annotation: Any) -> type:
+    if _is_nested(annotation):
+        return str
+    if get_origin(annotation) is tuple:
+        return tuple
+    if get_origin(annotation) in (Union, UnionType):
+        return next(_column_type(part) for part in get_args(annotation) if part is not NoneType)
+    # Enumerations of text stand as text.
+    return next(plain for plain in (bool, int, float, str) if issubclass(annotation, plain))
+
+
+def _decode(row: dict[str, Any], kind: type[Record], where: str) -> dict[str, Any]:
+    """Turn the JSON text of nested fields back; told by the field, since tools drop metadata."""
+    decoded = dict(row)
+    for name in _nested_fields(kind):
+        if isinstance(row.get(name), str):
+            try:
+                decoded[name] = json.loads(row[name])
+            except (ValueError, RecursionError) as error:
+                raise InputError(f"{where}: {name}: not JSON: {error}", hint="Write the file anew.") from None
+    return decoded

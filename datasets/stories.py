@@ -29,7 +29,18 @@ PEOPLE = (
 SCENES: dict[str, Scene] = {
     "home": Scene(
         PEOPLE,
-        ("apples", "marbles", "stickers", "cards", "shells", "beads", "stamps", "balloons", "pencils", "buttons"),
+        (
+            "apples",
+            "marbles",
+            "stickers",
+            "cards",
+            "shells",
+            "beads",
+            "stamps",
+            "balloons",
+            "pencils",
+            "buttons",
+        ),
         (("bag", "bags"), ("box", "boxes"), ("jar", "jars"), ("basket", "baskets")),
         (
             "Then {h} bought {n} more {i}.",
@@ -60,7 +71,11 @@ SCENES: dict[str, Scene] = {
             "{n} {i} were burnt and thrown away.",
             "{h} gave {n} {i} to a school.",
         ),
-        ("{h} sold {f} of the {i}.", "By noon, {f} of the {i} were sold.", "{h} gave {f} of the {i} to a school."),
+        (
+            "{h} sold {f} of the {i}.",
+            "By noon, {f} of the {i} were sold.",
+            "{h} gave {f} of the {i} to a school.",
+        ),
     ),
     "farm": Scene(
         ("the hill farm", "the river farm", "the green farm", "the small farm"),
@@ -76,7 +91,11 @@ SCENES: dict[str, Scene] = {
             "Then {n} of the {i} went bad.",
             "{h} sent {n} {i} to the kitchen.",
         ),
-        ("{h} sold {f} of the {i} at the market.", "Then {f} of the {i} went bad.", "{f} of the {i} were eaten."),
+        (
+            "{h} sold {f} of the {i} at the market.",
+            "Then {f} of the {i} went bad.",
+            "{f} of the {i} were eaten.",
+        ),
     ),
     "library": Scene(
         ("the city library", "the school library", "the village library", "the park library"),
@@ -108,7 +127,11 @@ SCENES: dict[str, Scene] = {
             "A storm broke {n} {i}.",
             "{h} gave {n} {i} to a neighbor.",
         ),
-        ("A storm broke {f} of the {i}.", "{h} cut {f} of the {i}.", "{h} gave {f} of the {i} to a neighbor."),
+        (
+            "A storm broke {f} of the {i}.",
+            "{h} cut {f} of the {i}.",
+            "{h} gave {f} of the {i} to a neighbor.",
+        ),
     ),
     "factory": Scene(
         ("the toy factory", "the lamp factory", "the night shift", "the day shift"),
@@ -124,7 +147,11 @@ SCENES: dict[str, Scene] = {
             "A check found that {n} of the {i} were broken, and they were removed.",
             "{n} {i} were sold.",
         ),
-        ("{h} shipped {f} of the {i}.", "{f} of the {i} were broken and removed.", "A store bought {f} of the {i}."),
+        (
+            "{h} shipped {f} of the {i}.",
+            "{f} of the {i} were broken and removed.",
+            "A store bought {f} of the {i}.",
+        ),
     ),
 }
 
@@ -133,8 +160,16 @@ MONEY = Scene(
     ("dollars",),
     (("envelope", "envelopes"), ("jar", "jars")),
     ("Then {h} earned {n} more dollars.", "{h} got another {n} dollars from a friend.", "{h} found $@{n}."),
-    ("{h} spent {n} dollars on repairs.", "Then {h} paid {n} dollars for a ticket.", "{h} gave $@{n} to a friend."),
-    ("{h} spent {f} of the money.", "{h} gave away {f} of the money.", "Then {h} put {f} of the money in a bank."),
+    (
+        "{h} spent {n} dollars on repairs.",
+        "Then {h} paid {n} dollars for a ticket.",
+        "{h} gave $@{n} to a friend.",
+    ),
+    (
+        "{h} spent {f} of the money.",
+        "{h} gave away {f} of the money.",
+        "Then {h} put {f} of the money in a bank.",
+    ),
 )
 """Where a story goes when items are sold. `$@` joins the sign to its number."""
 

@@ -1,0 +1,87 @@
+"""Commands about whole runs: start or resume one, show its result."""
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ..loop.config import RunConfig
+    from ..loop.report import Report
+
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a field, e.g. restore.epochs=2. Repeatable."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+RunPath = Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)]
+
+
+def quickstart(
+    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/quickstart"),
+    overrides: Set = None,
+    as_json: Json = False,
+) -> None:
+    """Measure, locate, curate and restore on the bundled model: minutes, no downloads, no keys."""
+    from ..loop.config import QUICKSTART, read_config
+
+    _run(read_config(QUICKSTART, overrides or ()), out, as_json)
+
+
+def run(
+    config: Annotated[Path, typer.Argument(help="YAML configuration.", show_default=False)],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the run; runs/NAME of the file when left out.", show_default=False),
+    ] = None,
+    overrides: Set = None,
+    as_json: Json = False,
+) -> None:
+    """Run a configuration, or go on with it: the same command resumes."""
+    from ..loop.config import read_config
+
+    _run(read_config(config, overrides or ()), out or Path("runs") / config.stem, as_json)
+
+
+def report(path: RunPath, as_json: Json = False) -> None:
+    """Write report.html and report.json of a run anew."""
+    from ..loop.folder import RunFolder
+    from ..loop.report import write_report
+    from ..loop.summary import summarise
+
+    folder = RunFolder(path)
+    made = summarise(folder.read_config(), folder, command=_command())
+    write_report(made, path)
+    _show(made, path, as_json)
+
+
+def show(path: RunPath, as_json: Json = False) -> None:
+    """Show the result of a run in the terminal."""
+    from ..loop.report import read_report
+
+    _show(read_report(path), path, as_json)
+
+
+def _run(config: "RunConfig", out: Path, as_json: bool) -> None:
+    from ..loop.run import run as run_loop
+
+    _show(run_loop(config, out, command=_command()), out, as_json)
+
+
+def _show(made: "Report", path: Path, as_json: bool) -> None:
+    from rich.console import Console
+
+    from ..loop.report import HTML_NAME, figures
+    from ..loop.terminal import show as show_report
+
+    if as_json:
+        print(json.dumps(figures(made), indent=2, ensure_ascii=False))
+    else:
+        show_report(made, Console(), html=path / HTML_NAME)
+
+
+def _command() -> str:
+    return shlex.join(["firstfault", *sys.argv[1:]])

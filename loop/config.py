@@ -1,0 +1,225 @@
+"""The configuration of a run: one YAML file, strict models, overrides by dotted key."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar, cast
+
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from ..annotate.engines.engine import Sampling
+from ..annotate.prompts import PromptFormat
+from ..datasets.abacus import LARGEST, LEVELS
+from ..datasets.config import Config
+from ..datasets.errors import ConfigError
+from ..datasets.silver_bullet import SIZE
+from ..quant.recipes import Recipe
+from ..restore.preference import RestoreConfig
+
+C = TypeVar("C", bound=Config)
+
+QUICKSTART = Path(__file__).parent / "quickstart.yaml"
+"""What `firstfault quickstart` runs."""
+
+
+class AbacusProblems(Config):
+    """Problems that are generated."""
+
+    mining: int = Field(900, ge=1)
+    """Problems to find regressions on."""
+    held_out: int = Field(600, ge=1)
+    """Problems to measure on; never mined."""
+    seed: int = 0
+    levels: tuple[int, ...] = LEVELS
+    """Numbers of steps, from 2 to 8."""
+    largest: int = Field(LARGEST, ge=100)
+    """Largest number that occurs."""
+    distractors: int = Field(2, ge=0, le=8)
+    """Most sentences per problem whose numbers must not be used."""
+
+
+class ProblemFiles(Config):
+    """Problems of the user's own, as .jsonl or .parquet."""
+
+    mining: Path
+    held_out: Path
+
+
+class Problems(Config):
+    """Where problems come from: `abacus` or `files`, not both."""
+
+    abacus: AbacusProblems | None = None
+    files: ProblemFiles | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if (self.abacus is None) == (self.files is None):
+            raise ValueError("give either abacus or files")
+        return self
+
+
+class JudgeConfig(Config):
+    """Who locates first faults."""
+
+    panel: tuple[Literal["symbolic", "rollout"], ...] = Field(("symbolic", "rollout"), min_length=1)
+    """Asked in this order; put the cheapest first."""
+    samples: int = Field(4, ge=0)
+    """Further tries of the rollout judge at the step where its search ends."""
+    temperature: float = Field(0.7, gt=0)
+    """Temperature of those tries."""
+    injected: int = Field(1000, ge=0)
+    """Injected errors to test the symbolic judge on, where problems are abacus."""
+
+
+class CurateConfig(Config):
+    """Which pairs are kept."""
+
+    size: int = Field(SIZE, ge=1)
+    """Most pairs to train on."""
+    seed: int = 0
+
+
+class RunConfig(Config):
+    """Everything a run does."""
+
+    model: Path | None = None
+    """Folder of the full-precision model; the bundled one when left out."""
+    problems: Problems = Problems(abacus=AbacusProblems())
+    prompt: PromptFormat = PromptFormat()
+    sampling: Sampling = Sampling(max_tokens=320)
+    """How solutions are generated, the same for every model."""
+    variants: tuple[Recipe, ...] = Field(min_length=1)
+    """Quantized versions to make and measure."""
+    headline: str | None = None
+    """Name of the variant to mine and restore, such as `rtn-w2g32`; the first when left out."""
+    judge: JudgeConfig = JudgeConfig()
+    curate: CurateConfig = CurateConfig()
+    restore: RestoreConfig = RestoreConfig()
+    batch_size: int = Field(128, ge=1)
+    """Solutions that are generated together."""
+    threads: int = Field(2, ge=1)
+    """Processor threads; results are the same for the same number only."""
+    seed: int = 0
+    """Of everything that has no seed of its own."""
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Self:
+        names = [recipe.name for recipe in self.variants]
+        doubled = {name for name in names if names.count(name) > 1}
+        if doubled:
+            raise ValueError(f"variants: two are {sorted(doubled)[0]}")
+        if self.headline is not None and self.headline not in names:
+            raise ValueError(f"headline: {self.headline!r} is not a variant; there are {', '.join(names)}")
+        return self
+
+    @property
+    def main(self) -> Recipe:
+        """The variant that is mined and restored."""
+        wanted = self.headline or self.variants[0].name
+        return next(recipe for recipe in self.variants if recipe.name == wanted)
+
+
+def read_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
+    """Read a run's YAML file.
+
+    Args:
+        path: The file. Relative paths in it are relative to its folder.
+        overrides: `key.key=value`, the value as YAML; they win over the file.
+
+    Raises:
+        ConfigError: If the file is missing, is not YAML, or holds an unknown key or impossible value.
+    """
+    import yaml
+
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file", hint="Give the path of a YAML configuration.")
+    try:
+        content: Any = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        line = " ".join(str(error).split())
+        raise ConfigError(f"{path}: not YAML: {line}", hint="Mend the line that is named.") from None
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: not a mapping", hint="See examples/ for a configuration.")
+    config = parse_config(cast(dict[str, Any], content), RunConfig, str(path), overrides)
+    return resolve_paths(config, path.parent)
+
+
+def parse_config(content: dict[str, Any], kind: type[C], where: str, overrides: Sequence[str] = ()) -> C:
+    """Validate a configuration.
+
+    Raises:
+        ConfigError: One line that names `where`, the field, the value and the mend.
+    """
+    for override in overrides:
+        _override(content, override)
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        raise _config_error(error, kind, where) from None
+
+
+def resolve_paths(config: RunConfig, folder: Path) -> RunConfig:
+    """Make the paths of a configuration absolute, taking relative ones as relative to `folder`."""
+    changes: dict[str, Any] = {}
+    if config.model is not None:
+        changes["model"] = (folder / config.model).resolve()
+    files = config.problems.files
+    if files is not None:
+        resolved = ProblemFiles(
+            mining=(folder / files.mining).resolve(), held_out=(folder / files.held_out).resolve()
+        )
+        changes["problems"] = Problems(files=resolved)
+    return config.model_copy(update=changes)
+
+
+def write_config(config: RunConfig) -> str:
+    """The resolved configuration as YAML."""
+    import yaml
+
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _override(content: dict[str, Any], override: str) -> None:
+    import yaml
+
+    key, sign, value = override.partition("=")
+    if not sign or not key:
+        raise ConfigError(f"override {override!r}: no `=`", hint="Write it as key.key=value.")
+    *parents, last = key.split(".")
+    place = content
+    for parent in parents:
+        inner = place.setdefault(parent, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"override {override!r}: {parent} has no keys", hint="Override it whole.")
+        place = cast(dict[str, Any], inner)
+    try:
+        place[last] = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise ConfigError(f"override {override!r}: the value is not YAML", hint="Quote it.") from None
+
+
+def _config_error(error: ValidationError, kind: type[Config], where: str) -> ConfigError:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = _fields_at(kind, first["loc"][:-1])
+        close = get_close_matches(str(first["loc"][-1]), known, n=1)
+        hint = f"Did you mean `{close[0]}`?" if close else f"Known keys are: {', '.join(known)}."
+        return ConfigError(f"{where}: {place}: unknown key", hint=hint)
+    if first["type"] == "missing":
+        return ConfigError(f"{where}: {place}: missing", hint="Add it; see docs/configuration.md.")
+    reason = first["msg"].removeprefix("Value error, ")
+    value = first["input"]
+    said = "" if isinstance(value, dict | list | Config) else f", got {value!r}"
+    return ConfigError(f"{where}: {place}: {reason}{said}", hint="See docs/configuration.md.")
+
+
+def _fields_at(kind: type[BaseModel], place: Sequence[int | str]) -> list[str]:
+    """Keys of the model that a validation error's place leads to."""
+    found: Any = kind
+    for part in place:
+        if isinstance(part, str) and part in getattr(found, "model_fields", {}):
+            annotation: Any = found.model_fields[part].annotation
+            candidates = (annotation, *getattr(annotation, "__args__", ()))
+            found = next((c for c in candidates if hasattr(c, "model_fields")), found)
+    return list(found.model_fields)

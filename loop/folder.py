@@ -1,0 +1,163 @@
+"""The run folder: what lies where, whose it is, and what has been finished.
+
+config.yaml                  the resolved configuration
+problems.parquet             mining and held-out problems
+variants/NAME/               quantized checkpoints
+solutions/MODEL.SPLIT.parquet
+verdicts/MODEL.SPLIT.parquet its wrong solutions, judged
+pairs/NAME.parquet           the Silver Bullet pairs
+restored/NAME/               what restoring added to the variant
+facts/STAGE.json             figures of a stage that are not records
+report.html, report.json
+work/                        journals of unfinished stages
+"""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..datasets.errors import ConfigError, InputError
+from ..datasets.records import Problem, Solution, Split
+from ..datasets.store import read_records, write_text
+from .config import RunConfig, read_config, write_config
+from .journal import Journal
+
+FULL_PRECISION = "full_precision"
+
+
+class RunFolder:
+    """One run's folder.
+
+    Args:
+        path: The folder; it need not exist yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def config_path(self) -> Path:
+        """The resolved configuration."""
+        return self.path / "config.yaml"
+
+    @property
+    def problems_path(self) -> Path:
+        """All problems."""
+        return self.path / "problems.parquet"
+
+    def variant(self, name: str) -> Path:
+        """A variant's checkpoint."""
+        return self.path / "variants" / name
+
+    def restored(self, name: str) -> Path:
+        """What restoring a variant made."""
+        return self.path / "restored" / name
+
+    def solutions_path(self, model: str, split: Split) -> Path:
+        """One model's graded solutions."""
+        return self.path / "solutions" / f"{model}.{split}.parquet"
+
+    def verdicts_path(self, model: str, split: Split) -> Path:
+        """Verdicts on one model's wrong solutions."""
+        return self.path / "verdicts" / f"{model}.{split}.parquet"
+
+    def pairs_path(self, name: str) -> Path:
+        """The pairs that a variant is restored with."""
+        return self.path / "pairs" / f"{name}.parquet"
+
+    def facts_path(self, stage: str) -> Path:
+        """Figures of a stage."""
+        return self.path / "facts" / f"{stage}.json"
+
+    def problems(self, split: Split) -> list[Problem]:
+        """Read the problems of a split."""
+        return [problem for problem in read_records(self.problems_path, Problem) if problem.split is split]
+
+    def solutions(self, model: str, split: Split) -> list[Solution]:
+        """Read one model's graded solutions."""
+        return read_records(self.solutions_path(model, split), Solution)
+
+    def facts(self, stage: str) -> dict[str, Any]:
+        """Read a stage's figures; empty when there are none."""
+        path = self.facts_path(stage)
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+    def write_facts(self, stage: str, facts: dict[str, Any]) -> None:
+        """Write a stage's figures."""
+        write_text(self.facts_path(stage), json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+
+    def journal(self, stage: str) -> Journal:
+        """What is finished of an unfinished stage."""
+        return Journal(self._journal_path(stage))
+
+    def close_journal(self, stage: str) -> None:
+        """Forget the journal of a stage whose result is written."""
+        self._journal_path(stage).unlink(missing_ok=True)
+
+    def read_config(self) -> RunConfig:
+        """Read the configuration that the folder was made with.
+
+        Raises:
+            InputError: If this is no run folder.
+        """
+        if not self.config_path.is_file():
+            raise InputError(f"{self.path}: not a run folder", hint="Give the folder of a run.")
+        return read_config(self.config_path)
+
+    def claim(self, config: RunConfig) -> None:
+        """Make the folder this configuration's.
+
+        Raises:
+            ConfigError: If it holds a run of another configuration, or files that are no run.
+        """
+        text = write_config(config)
+        if self.config_path.is_file():
+            there = self.read_config()
+            if there != config:
+                changed = [
+                    name for name in RunConfig.model_fields if getattr(there, name) != getattr(config, name)
+                ]
+                raise ConfigError(
+                    f"{self.path}: holds a run with another configuration ({', '.join(changed)} differ)",
+                    hint="Choose another folder with --out, or remove this one.",
+                )
+            return
+        if self.path.is_dir() and any(name for name in self.path.iterdir() if name.name != ".lock"):
+            raise ConfigError(f"{self.path}: holds files that are not of a run", hint="Choose another --out.")
+        write_text(self.config_path, text)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder against a second run.
+
+        Raises:
+            ConfigError: If a run is at work here.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise ConfigError(
+                    f"{self.path}: another run is at work here", hint="Wait for it, or choose another --out."
+                ) from None
+            yield
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the time that this takes to the stage's seconds, also when it is broken off by an error."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            seconds = self.facts("seconds")
+            seconds[stage] = round(seconds.get(stage, 0.0) + time.monotonic() - started, 2)
+            self.write_facts("seconds", seconds)
+
+    def _journal_path(self, stage: str) -> Path:
+        return self.path / "work" / f"{stage.replace(os.sep, '-')}.jsonl"

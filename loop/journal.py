@@ -1,0 +1,105 @@
+"""What a run has finished of a stage that is still going on.
+
+Finished batches are appended to a file, one line each, and looked up by content when the stage is
+started again. A line that was cut off by a kill is dropped and its batch done anew.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..annotate.engines.engine import Completion, Engine, Prompt, Sampling
+from ..datasets.records import Finish
+
+
+class BatchEngine(Engine, Protocol):
+    """An engine whose work is cut into batches that depend on the prompts alone."""
+
+    def batches(self, prompts: Sequence[Prompt]) -> list[list[Prompt]]:
+        """Cut the work."""
+        ...
+
+    def complete(self, batch: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
+        """Do one batch; the result depends on the batch and the sampling only."""
+        ...
+
+
+class Journal:
+    """Finished work by key, kept in an append-only file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._done: dict[str, Any] = {}
+        self._load()
+
+    def get(self, key: str, work: Callable[[], Any]) -> Any:
+        """Return the finished work of a key, doing it first if need be. It must be plain JSON."""
+        if key not in self._done:
+            value = work()
+            line = json.dumps({"key": key, "value": value}, ensure_ascii=False) + "\n"
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("ab") as file:
+                file.write(line.encode())
+                file.flush()
+                os.fsync(file.fileno())
+            self._done[key] = value
+        return self._done[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._done
+
+    def _load(self) -> None:
+        if not self._path.exists():
+            return
+        content = self._path.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        for line in whole.splitlines():
+            entry = json.loads(line)
+            self._done[entry["key"]] = entry["value"]
+        if len(whole) < len(content):
+            with self._path.open("r+b") as file:
+                file.truncate(len(whole))
+
+
+class JournaledEngine:
+    """An engine that never does a finished batch again.
+
+    Args:
+        engine: What does the work.
+        journal: Where finished batches are kept.
+        done: Told the number of completions after every batch, done now or before.
+    """
+
+    def __init__(
+        self, engine: BatchEngine, journal: Journal, done: Callable[[int], None] | None = None
+    ) -> None:
+        self._engine = engine
+        self._journal = journal
+        self._done = done
+
+    @property
+    def name(self) -> str:
+        """Name of the model it runs."""
+        return self._engine.name
+
+    def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[Completion]:
+        """Yield every completion of every prompt."""
+        for batch in self._engine.batches(prompts):
+            # Keys of prompts are the caller's names for them and no part of the work.
+            content = [self.name, sampling.model_dump(), [prompt[1:] for prompt in batch]]
+            key = hashlib.sha256(json.dumps(content).encode()).hexdigest()
+            rows: list[list[Any]] = self._journal.get(
+                key, lambda batch=batch: _rows(batch, self._engine.complete(batch, sampling))
+            )
+            for place, sample, text, finish, tokens in rows:
+                yield Completion(batch[place].key, sample, text, Finish(finish), tokens)
+            if self._done is not None:
+                self._done(len(rows))
+
+
+def _rows(batch: Sequence[Prompt], completions: Sequence[Completion]) -> list[list[Any]]:
+    places = {prompt.key: place for place, prompt in enumerate(batch)}
+    return [[places[c.key], c.sample, c.text, c.finish.value, c.tokens] for c in completions]

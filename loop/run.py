@@ -1,0 +1,79 @@
+"""A run: the stages in order, each resumable, from problems to the report.
+
+Every stage reads records from the run folder and writes records into it. What is written is never done
+again; what a stage has finished before it was killed is in its journal. So the same command always goes
+on where the last one ended, and ends with the same result.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ..datasets.records import Split
+from .config import RunConfig
+from .folder import FULL_PRECISION, RunFolder
+from .models import Models, restored_name
+from .progress import Reporter
+from .report import Report, write_report
+from .stages import curate, judge, make_problems, quantize_variants, restore, solve
+from .summary import summarise
+from .truth import measure_judges
+
+__all__ = ["run"]
+
+
+def run(config: RunConfig, path: Path, reporter: Reporter | None = None, *, command: str = "") -> Report:
+    """Run a configuration in a folder, or go on with it.
+
+    Args:
+        config: What to do.
+        path: The run folder.
+        reporter: Where progress is shown; standard error when left out.
+        command: What the report says to type to get it again.
+
+    Returns:
+        The report; `report.html` and `report.json` are in the folder.
+
+    Raises:
+        FirstFaultError: If the configuration or what it names can't be used.
+    """
+    import torch
+
+    torch.set_num_threads(config.threads)
+    reporter = reporter or Reporter()
+    folder = RunFolder(path)
+    with folder.locked():
+        folder.claim(config)
+        models = Models(config, folder)
+        name = config.main.name
+        after = restored_name(name)
+
+        def solve_held_out() -> None:
+            for model in (FULL_PRECISION, *(recipe.name for recipe in config.variants)):
+                solve(models, folder, reporter, model, Split.HELD_OUT)
+
+        def solve_mining() -> None:
+            for model in (FULL_PRECISION, name):
+                solve(models, folder, reporter, model, Split.MINING)
+
+        def judge_held_out() -> None:
+            for model in (FULL_PRECISION, name, after):
+                judge(models, folder, reporter, model, Split.HELD_OUT)
+
+        stages: list[tuple[str, Callable[[], None]]] = [
+            ("problems", lambda: make_problems(config, folder)),
+            ("quantize", lambda: quantize_variants(models, folder, reporter)),
+            ("solve", solve_held_out),
+            ("mine", solve_mining),
+            ("judge", lambda: judge(models, folder, reporter, name, Split.MINING)),
+            ("curate", lambda: curate(models, folder, reporter)),
+            ("restore", lambda: restore(models, folder, reporter)),
+            ("recover", lambda: solve(models, folder, reporter, after, Split.HELD_OUT)),
+            ("explain", judge_held_out),
+            ("agree", lambda: measure_judges(config, folder)),
+        ]
+        for stage, work in stages:
+            with folder.timed(stage):
+                work()
+        report = summarise(config, folder, command=command)
+        write_report(report, path)
+        return report

@@ -1,0 +1,207 @@
+"""The stages of a run. Each looks for its result first, and does only what is not there."""
+
+from collections.abc import Sequence
+
+from ..annotate.engines.engine import Prompt
+from ..annotate.grading import Grader
+from ..annotate.solutions import read_solution
+from ..datasets.abacus import generate
+from ..datasets.errors import InputError
+from ..datasets.overlap import remove_overlap
+from ..datasets.problem_sets import read_problems
+from ..datasets.records import Pair, Problem, Solution, Split, Verdict, VerdictStatus
+from ..datasets.silver_bullet import select
+from ..datasets.store import read_records, write_records
+from ..judge.case import Case, Judge
+from ..judge.panel import PanelJudge
+from ..judge.rollout import RolloutJudge
+from ..judge.symbolic import SymbolicJudge
+from ..quant.quantize import quantize
+from ..restore.pairs import Located, make_pairs
+from ..restore.preference import train_adapter
+from .config import RunConfig
+from .folder import FULL_PRECISION, RunFolder
+from .journal import Journal
+from .models import Models, reaches, restored_name
+from .progress import Reporter
+
+
+def make_problems(config: RunConfig, folder: RunFolder) -> None:
+    """Write the problems of both splits, the mining ones without overlap with the held-out ones.
+
+    Raises:
+        InputError: If a split is left without problems.
+    """
+    if folder.problems_path.is_file():
+        return
+    source = config.problems
+    if source.abacus is not None:
+        how = source.abacus.model_dump(include={"seed", "levels", "largest", "distractors"})
+        mining = generate(Split.MINING, source.abacus.mining, **how)
+        held_out = generate(Split.HELD_OUT, source.abacus.held_out, **how)
+    else:
+        assert source.files is not None
+        mining = _in_split(read_problems(source.files.mining), Split.MINING)
+        held_out = _in_split(read_problems(source.files.held_out), Split.HELD_OUT)
+    overlap = remove_overlap(mining, held_out)
+    if not overlap.kept:
+        raise InputError(
+            "mining: no problem is left once those of the held-out split are removed",
+            hint="Give two files that do not share problems.",
+        )
+    folder.write_facts("overlap", {"exact": len(overlap.exact), "ngram": len(overlap.ngram)})
+    write_records(folder.problems_path, [*overlap.kept, *held_out])
+
+
+def quantize_variants(models: Models, folder: RunFolder, reporter: Reporter) -> None:
+    """Make every variant's checkpoint."""
+    config = models.config
+    for recipe in config.variants:
+        out = folder.variant(recipe.name)
+        if folder.facts_path(f"quantize-{recipe.name}").is_file():
+            continue
+        texts = _calibration_texts(models, folder, reporter) if recipe.needs_data else []
+        with reporter.task(f"Quantizing: {recipe.name}"):
+            made = quantize(models.base, recipe, texts, out, seed=config.seed)
+        folder.write_facts(
+            f"quantize-{recipe.name}",
+            {
+                "scheme": made.scheme,
+                "bits_per_weight": made.bits_per_weight,
+                "size_bytes": made.size_bytes,
+                "seconds": round(made.seconds, 2),
+            },
+        )
+
+
+def solve(models: Models, folder: RunFolder, reporter: Reporter, model: str, split: Split) -> None:
+    """Write one model's graded solutions of a split."""
+    out = folder.solutions_path(model, split)
+    if out.is_file():
+        return
+    problems = folder.problems(split)
+    known = {problem.id: problem for problem in problems}
+    journal = folder.journal(out.stem)
+    title = f"Solving {split.replace('_', '-')} problems: {model.replace('_', ' ')}"
+    with reporter.task(title, total=len(problems)) as done, Grader() as grader:
+        engine = models.engine(model, journal, done)
+        prompts = [Prompt(problem.id, problem.question) for problem in problems]
+        solutions = {
+            one.key: read_solution(known[one.key], model, one.text, one.finish, one.tokens, grader)
+            for one in engine.generate(prompts, models.config.sampling)
+        }
+    write_records(out, [solutions[problem.id] for problem in problems])
+    folder.close_journal(out.stem)
+
+
+def judge(models: Models, folder: RunFolder, reporter: Reporter, model: str, split: Split) -> None:
+    """Write verdicts on one model's wrong solutions: a variant's regressions, full precision's failures."""
+    out = folder.verdicts_path(model, split)
+    if out.is_file():
+        return
+    cases = wrong_cases(folder, model, split)
+    journal = folder.journal(f"verdicts-{out.stem}")
+    title = f"Locating first faults on {split.replace('_', '-')} problems: {model.replace('_', ' ')}"
+    with reporter.task(title, total=len(cases)) as done, Grader() as grader:
+        panel = PanelJudge(_judges(models, journal, grader))
+        verdicts: list[Verdict] = []
+        for verdict in panel.judge(cases):
+            verdicts.append(verdict)
+            done(1)
+    write_records(out, verdicts)
+    folder.close_journal(f"verdicts-{out.stem}")
+
+
+def curate(models: Models, folder: RunFolder, reporter: Reporter) -> None:
+    """Write the pairs that the headline variant is restored with."""
+    config = models.config
+    name = config.main.name
+    out = folder.pairs_path(name)
+    if out.is_file():
+        return
+    verdicts = read_records(folder.verdicts_path(name, Split.MINING), Verdict)
+    cases = wrong_cases(folder, name, Split.MINING)
+    located = [
+        Located(case.problem, case.solution, verdict)
+        for case, verdict in zip(cases, verdicts, strict=True)
+        if verdict.status is VerdictStatus.FAULTY
+    ]
+    journal = folder.journal(f"pairs-{name}")
+    with reporter.task("Making pairs", total=len(located)) as done, Grader() as grader:
+        engine = models.engine(FULL_PRECISION, journal, done)
+        made = list(make_pairs(located, engine, models.renderer(), reaches(grader), config.sampling))
+    chosen = select(made, config.curate.size, seed=config.curate.seed)
+    if not chosen:
+        raise InputError(
+            f"{name}: no pair could be made from {len(cases)} regressions",
+            hint="Mine more problems, or choose a variant that loses more.",
+        )
+    folder.write_facts(
+        "curate",
+        {"regressions": len(cases), "located": len(located), "pairs": len(made), "chosen": len(chosen)},
+    )
+    write_records(out, chosen)
+    folder.close_journal(f"pairs-{name}")
+
+
+def restore(models: Models, folder: RunFolder, reporter: Reporter) -> None:
+    """Train the headline variant's adapter on its pairs."""
+    config = models.config
+    name = config.main.name
+    out = folder.restored(name)
+    if out.is_dir():
+        return
+    pairs = read_records(folder.pairs_path(name), Pair)
+    steps = config.restore.steps(len(pairs))
+    with reporter.task(f"Restoring: {name}", total=steps) as done:
+        train_adapter(folder.variant(name), pairs, config.restore, out, on_step=lambda _: done(1))
+
+
+def wrong_cases(folder: RunFolder, model: str, split: Split) -> list[Case]:
+    """Wrong solutions of one model, in the order of the problems.
+
+    Of a variant only regressions: what it lost. Of full precision all, for contrast.
+    """
+    solutions = {solution.problem_id: solution for solution in folder.solutions(model, split)}
+    full = {solution.problem_id: solution for solution in folder.solutions(FULL_PRECISION, split)}
+    cases: list[Case] = []
+    for problem in folder.problems(split):
+        solution, reference = solutions[problem.id], full[problem.id]
+        if solution.correct:
+            continue
+        if model == FULL_PRECISION:
+            cases.append(Case(problem, solution))
+        elif reference.correct:
+            cases.append(Case(problem, solution, reference))
+    return cases
+
+
+def _judges(models: Models, journal: Journal, grader: Grader) -> list[Judge]:
+    config = models.config.judge
+    made: list[Judge] = []
+    for name in config.panel:
+        if name == "symbolic":
+            made.append(SymbolicJudge())
+        else:
+            made.append(
+                RolloutJudge(
+                    models.engine(FULL_PRECISION, journal),
+                    reaches(grader),
+                    sampling=models.config.sampling,
+                    samples=config.samples,
+                    temperature=config.temperature,
+                )
+            )
+    return made
+
+
+def _calibration_texts(models: Models, folder: RunFolder, reporter: Reporter) -> list[str]:
+    """Whole texts of mining problems as full precision writes them."""
+    solve(models, folder, reporter, FULL_PRECISION, Split.MINING)
+    render = models.renderer()
+    written = {one.problem_id: one.text for one in folder.solutions(FULL_PRECISION, Split.MINING)}
+    return [render(problem.question, written[problem.id]) for problem in folder.problems(Split.MINING)]
+
+
+def _in_split(problems: Sequence[Problem], split: Split) -> list[Problem]:
+    return [problem.model_copy(update={"split": split}) for problem in problems]

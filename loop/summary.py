@@ -1,0 +1,200 @@
+"""The report of a run, put together from what lies in its folder."""
+
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from ..annotate.compare import Comparison, compare, measure
+from ..datasets.records import Pair, Solution, Split, Verdict
+from ..datasets.store import read_records
+from ..quant.checkpoint import size_on_disk
+from ..restore.recovery import recovery
+from .config import RunConfig, write_config
+from .folder import FULL_PRECISION, RunFolder
+from .models import Models, restored_name
+from .report import (
+    MOST_REGRESSIONS,
+    Accuracy,
+    ErrorMix,
+    FaultPosition,
+    Flips,
+    Footprint,
+    JudgeAgreement,
+    Regression,
+    Report,
+    Role,
+    TrainingPoint,
+    VariantReport,
+    positions,
+)
+from .stages import wrong_cases
+
+_LIBRARIES = ("firstfault", "torch", "transformers", "llmcompressor", "compressed-tensors", "trl", "peft")
+
+
+def summarise(config: RunConfig, folder: RunFolder, *, command: str = "") -> Report:
+    """Build the report of a finished run.
+
+    Raises:
+        InputError: If a file of the run is missing.
+    """
+    name = config.main.name
+    models = Models(config, folder)
+    mix, places = _faults(folder, name)
+    return Report(
+        model=models.base.name,
+        problems="abacus" if config.problems.abacus else "problems from files",
+        headline=name,
+        variants={recipe.name: _variant(config, folder, recipe.name) for recipe in config.variants},
+        full_precision=Footprint(bits_per_weight=16.0, size_bytes=size_on_disk(models.base)),
+        error_mix=mix,
+        fault_positions=places,
+        judges=tuple(JudgeAgreement.model_validate(row) for row in folder.facts("judges").get("rows", [])),
+        training=_training(folder, name),
+        regressions=_regressions(folder, name),
+        notes=_notes(folder),
+        seconds=folder.facts("seconds"),
+        seeds={"run": config.seed, "curate": config.curate.seed, "restore": config.restore.seed},
+        versions=_versions(),
+        machine=f"{platform.system()} {platform.machine()}, {config.threads} threads",
+        command=command,
+        config=write_config(config.model_copy(update={"model": None})),
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _variant(config: RunConfig, folder: RunFolder, name: str) -> VariantReport:
+    recipe = next(recipe for recipe in config.variants if recipe.name == name)
+    made = folder.facts(f"quantize-{name}")
+    full = folder.solutions(FULL_PRECISION, Split.HELD_OUT)
+    quantized = folder.solutions(name, Split.HELD_OUT)
+    comparison = compare(full, quantized)
+    after = restored_name(name)
+    if folder.solutions_path(after, Split.HELD_OUT).is_file():
+        restored = folder.solutions(after, Split.HELD_OUT)
+        restoring = _restoring(folder, name, full, quantized, restored)
+    else:
+        restored, restoring = None, {}
+    behaviour: dict[Role, Any] = {
+        "full_precision": comparison.full_precision,
+        "quantized": comparison.variant,
+    }
+    if restored is not None:
+        behaviour["restored"] = measure(restored)
+    return VariantReport(
+        method=recipe.method,
+        scheme=f"{recipe.scheme} g{recipe.group}" if recipe.group else recipe.scheme,
+        weight_bits=recipe.bits.weight_bits,
+        footprint=Footprint(bits_per_weight=made.get("bits_per_weight"), size_bytes=made.get("size_bytes")),
+        accuracy=_accuracy(comparison, restored),
+        drop=comparison.drop,
+        flips=Flips.of(comparison),
+        held_out=comparison.n,
+        behaviour=behaviour,
+        seconds={"quantize": made["seconds"]} if "seconds" in made else {},
+        **restoring,
+    )
+
+
+def _accuracy(comparison: Comparison, restored: list[Solution] | None) -> Accuracy:
+    return Accuracy(
+        full_precision=comparison.full_precision.accuracy,
+        quantized=comparison.variant.accuracy,
+        restored=measure(restored).accuracy if restored is not None else None,
+    )
+
+
+def _restoring(
+    folder: RunFolder, name: str, full: list[Solution], quantized: list[Solution], restored: list[Solution]
+) -> dict[str, Any]:
+    return {
+        "restored_flips": Flips.of(compare(full, restored)),
+        "recovery": recovery(full, quantized, restored),
+        "pairs": len(read_records(folder.pairs_path(name), Pair)),
+        "adapter_bytes": size_on_disk(folder.restored(name)),
+    }
+
+
+def _faults(
+    folder: RunFolder, name: str
+) -> tuple[dict[Role, ErrorMix], dict[Role, tuple[FaultPosition, ...]]]:
+    """Error types and places of held-out faults, which restoring has not seen."""
+    roles: dict[Role, str] = {
+        "full_precision": FULL_PRECISION,
+        "quantized": name,
+        "restored": restored_name(name),
+    }
+    mix: dict[Role, ErrorMix] = {}
+    places: dict[Role, tuple[FaultPosition, ...]] = {}
+    for role, model in roles.items():
+        path = folder.verdicts_path(model, Split.HELD_OUT)
+        if path.is_file():
+            verdicts = read_records(path, Verdict)
+            cases = wrong_cases(folder, model, Split.HELD_OUT)
+            mix[role] = ErrorMix.of(verdicts)
+            places[role] = positions([(v, case.solution) for v, case in zip(verdicts, cases, strict=True)])
+    return mix, places
+
+
+def _regressions(folder: RunFolder, name: str) -> tuple[Regression, ...]:
+    """Mined regressions to look at: those that pairs were made of first."""
+    if not folder.pairs_path(name).is_file():
+        return ()
+    pairs = {pair.solution_id: pair for pair in read_records(folder.pairs_path(name), Pair)}
+    verdicts = read_records(folder.verdicts_path(name, Split.MINING), Verdict)
+    cases = wrong_cases(folder, name, Split.MINING)
+    order = {solution_id: place for place, solution_id in enumerate(pairs)}
+    shown = sorted(
+        zip(cases, verdicts, strict=True), key=lambda one: order.get(one[0].solution.id, len(order))
+    )
+    return tuple(
+        Regression(
+            problem=case.problem,
+            full_precision=case.full_precision,
+            quantized=case.solution,
+            verdict=verdict,
+            pair=pairs.get(case.solution.id),
+        )
+        for case, verdict in shown[:MOST_REGRESSIONS]
+        if case.full_precision is not None
+    )
+
+
+def _training(folder: RunFolder, name: str) -> tuple[TrainingPoint, ...]:
+    from ..restore.preference import read_training
+
+    if not folder.restored(name).is_dir():
+        return ()
+    return tuple(
+        TrainingPoint(step=point.step, loss=point.loss, preferred=point.accuracy)
+        for point in read_training(folder.restored(name)).curve
+    )
+
+
+def _notes(folder: RunFolder) -> tuple[str, ...]:
+    notes: list[str] = []
+    overlap, curated = folder.facts("overlap"), folder.facts("curate")
+    if overlap:
+        notes.append(
+            f"{overlap['exact']} mining problems were also held out and {overlap['ngram']} shared 13 words in a "
+            "row with a held-out problem; both were removed from mining."
+        )
+    if curated:
+        notes.append(
+            f"Of {curated['regressions']} regressions on mining problems, the first fault of {curated['located']} "
+            f"was located; full precision still reached the answer from before the fault in {curated['pairs']}; "
+            f"{curated['chosen']} pairs were chosen."
+        )
+    return tuple(notes)
+
+
+def _versions() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for library in _LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    found["python"] = platform.python_version()
+    return found
