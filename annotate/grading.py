@@ -18,10 +18,12 @@ _MARKED_MATHS = re.compile(r"(?<!\\)\$([^$]+)(?<!\\)\$|\\\((.+?)\\\)|\\\[(.+?)\\
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
 # Beyond "x = 2 or x = 3" it is prose, in which math-verify would pick some number.
 _MOST_WORDS = 3
+_REASONING = re.compile(r"\b(?:because|since|so|thus|hence|therefore|but)\b", re.IGNORECASE)
 _BARE_PI = re.compile(r"(?<![\\A-Za-z])pi(?![A-Za-z])|π")
 _BARE_ROOT = re.compile(r"(?:(?<![\\A-Za-z])sqrt|√)\s*\(([^()]*)\)")
 _LONGEST = 1000
 _LOOSE_SPACE = re.compile(r"(?<!\d)\s+|(?<=\d)\s+(?!\d)")
+_BASED = re.compile(r"(\d+)_\{?(\d+)\}?")
 _CHOICE = re.compile(r"\(?([A-Za-z])\)?")
 
 
@@ -37,7 +39,7 @@ class Grader:
     """Grades answers against references; use it as a context manager.
 
     Args:
-        seconds: Time limit per LaTeX comparison. The worker for it starts when the first answer
+        seconds: Limit on processor time per LaTeX comparison. The worker for it starts when the first answer
             needs it, so that problems with numeric references never pay for it.
     """
 
@@ -82,8 +84,17 @@ class Grader:
         if _WORDS.fullmatch(text) and _WORDS.fullmatch(wanted_text):
             equal = text.casefold() == wanted_text.casefold()
             return Grade(equal, "same words" if equal else "different words")
+        if based := _BASED.fullmatch(wanted_text):
+            # math-verify does not look at the base.
+            given_digits = re.fullmatch(r"(\d+)(?:_\{?(\d+)\}?)?", text)
+            equal = (
+                given_digits is not None
+                and given_digits[1] == based[1]
+                and given_digits[2] in (None, based[2])
+            )
+            return Grade(equal, "same numeral" if equal else "different numeral")
         expression = _expression(answer)
-        if len(_WORD.findall(expression)) > _MOST_WORDS:
+        if len(_WORD.findall(expression)) > _MOST_WORDS or _REASONING.search(expression):
             return Grade(False, "not an expression")
         equal, problem = self._latex.compare(_expression(reference), expression)
         return Grade(equal, problem or ("equal expressions" if equal else "different expressions"))

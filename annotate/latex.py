@@ -4,17 +4,25 @@
 longer than its limit. What plainly can't be worked out is refused before it is sent.
 """
 
+import contextlib
 import json
 import os
 import re
 import selectors
+import signal
 import subprocess
 import sys
 import threading
 import time
 from typing import Any, NamedTuple
 
-_START_SECONDS = 60.0
+_START_SECONDS = 300.0
+_STATUS_SECONDS = 0.2
+_ATTEMPTS = 2
+# The limit is on processor time, which the worker watches itself: a busy machine must not change
+# grades. Wall time is the second line, for a worker that waits without working.
+_WALL_FACTOR = 4
+_CPU_ALARM = getattr(signal, "SIGPROF", 0)
 _MAX_LENGTH = 1000
 _MAX_DEPTH = 40
 _MAX_EXPONENT = 10_000
@@ -36,7 +44,7 @@ class LatexComparer:
     Safe to share between threads; one comparison runs at a time.
 
     Args:
-        seconds: Time limit per comparison. Starting the worker does not count.
+        seconds: Limit on processor time per comparison. Starting the worker does not count.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -51,21 +59,28 @@ class LatexComparer:
                 return Comparison(False, problem)
         request = json.dumps({"reference": reference, "answer": answer}).encode() + b"\n"
         with self._lock:
-            try:
-                worker = self._worker or self._start()
-                _write(worker, request)
-                reply = _read(worker, self._seconds)
-            except TimeoutError:
-                self._stop()
-                return Comparison(False, f"not decided within {self._seconds:g} s")
-            except OSError:
-                self._stop()
-                return Comparison(False, "the comparison took too much memory or nesting")
-            except BaseException:
-                # Interrupted between question and answer: the next question must not get this answer.
-                self._stop()
-                raise
-        return Comparison(bool(reply["equal"]), reply["problem"])
+            for _ in range(_ATTEMPTS):
+                try:
+                    worker = self._worker or self._start()
+                    _write(worker, request)
+                    reply = _read(worker, _WALL_FACTOR * self._seconds)
+                except TimeoutError:
+                    self._stop()
+                    return Comparison(False, self._late)
+                except OSError:
+                    if self._stop() == -_CPU_ALARM:
+                        return Comparison(False, self._late)
+                except BaseException:
+                    # Interrupted between question and answer: the next question must not get this answer.
+                    self._stop()
+                    raise
+                else:
+                    return Comparison(bool(reply["equal"]), reply["problem"])
+        return Comparison(False, "the comparison ended its worker")
+
+    @property
+    def _late(self) -> str:
+        return f"not decided within {self._seconds:g} s"
 
     def close(self) -> None:
         """End the worker."""
@@ -86,15 +101,21 @@ class LatexComparer:
             raise RuntimeError("the math-verify worker does not start") from error
         return self._worker
 
-    def _stop(self) -> None:
+    def _stop(self) -> int | None:
+        """End the worker and return its exit status; one that ended by itself keeps its own."""
         worker, self._worker = self._worker, None
         if worker is None:
-            return
+            return None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            # The output of a worker that ended closes a moment before its status can be read.
+            worker.wait(_STATUS_SECONDS)
         worker.kill()
         worker.wait()
         for pipe in (worker.stdin, worker.stdout):
             if pipe:
-                pipe.close()
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        return worker.returncode
 
 
 def too_costly(text: str) -> str | None:

@@ -19,6 +19,8 @@ def main() -> None:
     """Answer requests until standard input closes; the argument is the time limit in seconds."""
     seconds = float(sys.argv[1])
     _limit_memory()
+    # Ctrl-C reaches the whole process group; whoever asked decides when this one ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Libraries may print; answers go out on a descriptor of their own.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -27,8 +29,7 @@ def main() -> None:
     print(json.dumps({"ready": True}), file=out)
     for line in sys.stdin:
         request = json.loads(line)
-        # Ends this process even inside C code, should the asking process be gone and not kill it.
-        _set_alarm(seconds + 1)
+        _set_alarm(seconds)
         try:
             reply: dict[str, Any] = {
                 "equal": compare(request["reference"], request["answer"]),
@@ -44,7 +45,7 @@ def _load() -> Any:
     from math_verify import parse, verify  # pyright: ignore[reportMissingTypeStubs]
 
     def compare(reference: str, answer: str) -> bool:
-        # math-verify's own limits are SIGALRM handlers; without them the alarm above is the only one.
+        # math-verify's own limits are SIGALRM handlers of whole seconds; off, so that one limit counts.
         gold, given = (parse(f"${latex}$", parsing_timeout=None) for latex in (reference, answer))  # pyright: ignore[reportArgumentType, reportUnknownVariableType]
         return bool(verify(gold, given, timeout_seconds=None))  # pyright: ignore[reportUnknownArgumentType]
 
@@ -53,8 +54,10 @@ def _load() -> Any:
 
 
 def _set_alarm(seconds: float) -> None:
+    # Ends this process when it has used so much processor time, even inside C code and when the
+    # asking process is gone.
     if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 def _limit_memory() -> None:

@@ -35,6 +35,7 @@ _MATHS = re.compile(
 _ASSIGNMENT = re.compile(r"^\s*[A-Za-z]\w?\s*=\s*")
 # Characters that make the surroundings of a number an expression instead of a sentence.
 _OPERATORS = re.compile(r"[\d\\^*+=<>_{}()\[\]|/√π×÷·±]")
+_ARITHMETIC_OR_WORDS = re.compile(r"(?:[\d\s.,$%()*/+×÷=-]|(?<=[\d\s])x(?=\s*\d))*|[A-Za-z ]*")
 _LONE_LETTER = re.compile(r"(?<![A-Za-z'’])(?![aAI]\b)[A-Za-z](?![A-Za-z'’.])")
 
 
@@ -85,7 +86,7 @@ def read_number_in_words(text: str) -> Number | None:
         return None
     plain = simplify_notation(text)
     left, equals, right = plain.rpartition("=")
-    if equals and re.fullmatch(r"[\d\s.,$%()*/+x×÷=-]*|[A-Za-z ]*", left):
+    if equals and _ARITHMETIC_OR_WORDS.fullmatch(left):
         plain = right
     numbers = list(NUMERAL.finditer(plain))
     if len(numbers) != 1:
