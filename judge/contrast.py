@@ -59,14 +59,14 @@ def type_fault(question: str, before: Sequence[str], faulty: str, right: str) ->
         if not claim.holds:
             return Fault(ErrorType.EXECUTION, Subtype.COMPUTATION, explain(claim))
     if _ANSWER.match(faulty):
-        return _type_answer(before, faulty, right)
+        return _type_answer(numbers_of(question), before, faulty, right)
     used = _numbers(faulty, claims)
     needed = _numbers(right, right_claims)
     wrong, missing = list((used - needed).elements()), list((needed - used).elements())
     if not wrong and not missing:
         return _type_operation(claims, right_claims, faulty, right)
     given = numbers_of(question)
-    results = {claim.right.number for step in before for claim in find_claims(step)}
+    results = [claim.right.number for step in before for claim in find_claims(step)]
     return _type_numbers(wrong, missing, given, results)
 
 
@@ -104,14 +104,17 @@ def _numbers(step: str, claims: Sequence[Claim]) -> Counter[Fraction]:
     return Counter(numbers_of(_HEADING.sub("", step)))
 
 
-def _type_answer(before: Sequence[str], faulty: str, right: str) -> Fault:
+def _type_answer(given: set[Fraction], before: Sequence[str], faulty: str, right: str) -> Fault:
     results = [claim.right.number for step in before for claim in find_claims(step)]
     stated = numbers_of(faulty)
-    if results and results[-1] not in stated:
-        rationale = f"The answer is not the last result, {show(results[-1])}."
-        return Fault(ErrorType.REASONING, Subtype.LOGIC, rationale)
-    rationale = f"It answers before the question is; still to come: {_HEADING.sub('', right)}"
-    return Fault(ErrorType.CONCEPTUAL, Subtype.MISUNDERSTANDING, rationale)
+    if _ANSWER.match(right):
+        if stated & (given | set(results[:-1])):
+            rationale = f"It answers another quantity; right is: {right.strip()}"
+            return Fault(ErrorType.CONCEPTUAL, Subtype.MISUNDERSTANDING, rationale)
+    elif stated & (given | set(results[-1:])):
+        rationale = f"It answers before the question is; still to come: {_HEADING.sub('', right)}"
+        return Fault(ErrorType.CONCEPTUAL, Subtype.MISUNDERSTANDING, rationale)
+    return Fault(ErrorType.REASONING, Subtype.LOGIC, "The answer does not follow from the steps before.")
 
 
 def _type_operation(claims: Sequence[Claim], right_claims: Sequence[Claim], faulty: str, right: str) -> Fault:
@@ -122,14 +125,18 @@ def _type_operation(claims: Sequence[Claim], right_claims: Sequence[Claim], faul
         return Fault(
             ErrorType.CONCEPTUAL, Subtype.MISUNDERSTANDING, f"It is about another quantity than: {expected}"
         )
-    what = "in another order" if same_way else "with another operation"
-    return Fault(ErrorType.METHOD, Subtype.PROCEDURAL, f"The right numbers {what}; right is: {expected}")
+    what, subtype = (
+        ("in another order", Subtype.PROCEDURAL) if same_way else ("with another operation", Subtype.FORMULA)
+    )
+    return Fault(ErrorType.METHOD, subtype, f"The right numbers {what}; right is: {expected}")
 
 
 def _type_numbers(
-    wrong: Sequence[Fraction], missing: Sequence[Fraction], given: set[Fraction], results: set[Fraction]
+    wrong: Sequence[Fraction], missing: Sequence[Fraction], given: set[Fraction], results: Sequence[Fraction]
 ) -> Fault:
-    lost = [number for number in missing if number in results and number not in given]
+    lost = [
+        number for number in missing if number in results and (number not in given or number == results[-1])
+    ]
     invented = [number for number in wrong if number not in given and number not in results]
     if lost:
         rationale = f"It should go on from the earlier result {_list(lost)}" + (

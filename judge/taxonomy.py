@@ -145,12 +145,14 @@ TAXONOMY: tuple[Kind, ...] = (
         (
             Subkind(
                 Subtype.PROCEDURAL,
-                "A wrong operation, or the right ones in a wrong order.",
-                Example(_APPLES, "", "Step 1: Mia has 4 + 12 = 16 apples.", _FIRST),
+                "The right operations in a wrong order.",
+                Example(
+                    _APPLES, f"{_FIRST}\n{_SECOND}", "Step 3: Mia has 12 - 48 = -36 apples left.", _THIRD
+                ),
             ),
             Subkind(
                 Subtype.FORMULA,
-                "A wrong formula or theorem, or one that does not hold here.",
+                "A wrong operation, formula or theorem, or one that does not hold here.",
                 Example(
                     "What is the area of a circle of radius 3?",
                     "",
