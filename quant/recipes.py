@@ -1,0 +1,128 @@
+"""Quantization recipes: which method, how many bits, in groups of what size."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import NamedTuple, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from ..datasets.config import Config
+
+_SCALE_BITS = 16
+_DEFAULT_GROUP = 128
+
+
+class Method(StrEnum):
+    """How weights are rounded."""
+
+    RTN = "rtn"
+    """Round to nearest; needs no data."""
+    GPTQ = "gptq"
+    """Second-order rounding, column by column (arXiv 2210.17323)."""
+    AWQ = "awq"
+    """Scales salient channels up before rounding (arXiv 2306.00978)."""
+    SMOOTHQUANT = "smoothquant"
+    """Moves activation outliers into the weights before both are rounded (arXiv 2211.10438)."""
+
+
+class Scheme(NamedTuple):
+    """Bits of weights and activations."""
+
+    weight_bits: int
+    activation_bits: int
+    """16 where activations are left alone."""
+
+
+SCHEMES: dict[str, Scheme] = {
+    "W2A16": Scheme(2, 16),
+    "W3A16": Scheme(3, 16),
+    "W4A16": Scheme(4, 16),
+    "W8A16": Scheme(8, 16),
+    "W8A8": Scheme(8, 8),
+}
+
+
+class Recipe(Config):
+    """One way of quantizing a model. All linear layers but the ignored ones are quantized alike."""
+
+    method: Method
+    """`rtn`, `gptq`, `awq` or `smoothquant`."""
+    scheme: str = "W4A16"
+    """`W2A16`, `W3A16`, `W4A16`, `W8A16` or `W8A8`: bits of weights and activations."""
+    group_size: int | None = Field(None, ge=8)
+    """Weights that share a scale; must divide every layer's input dimension. 128 when left out;
+    `W8A8` has one scale per output channel instead."""
+    symmetric: bool = True
+    """Without, every group also has a zero point."""
+    samples: int = Field(128, ge=1)
+    """Calibration texts used at most; `rtn` at `A16` uses none."""
+    ignore: tuple[str, ...] = ("lm_head",)
+    """Layers left in full precision, by name or `re:` pattern."""
+
+    @field_validator("scheme")
+    @classmethod
+    def _is_known(cls, scheme: str) -> str:
+        if scheme.upper() not in SCHEMES:
+            raise ValueError(f"unknown scheme {scheme!r}; known are {', '.join(SCHEMES)}")
+        return scheme.upper()
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        per_channel = self.bits.activation_bits < 16
+        if self.method is Method.SMOOTHQUANT and not per_channel:
+            raise ValueError(
+                f"smoothquant quantizes activations too and needs scheme W8A8, not {self.scheme}"
+            )
+        if self.method is Method.AWQ and per_channel:
+            raise ValueError(f"awq leaves activations alone and can't make {self.scheme}; use smoothquant")
+        if per_channel and self.group_size is not None:
+            raise ValueError(
+                f"{self.scheme} has one scale per channel and no group_size, not {self.group_size}"
+            )
+        if per_channel and not self.symmetric:
+            raise ValueError(f"{self.scheme} is symmetric only, not symmetric=false")
+        return self
+
+    @property
+    def bits(self) -> Scheme:
+        """Bits of weights and activations."""
+        return SCHEMES[self.scheme]
+
+    @property
+    def group(self) -> int | None:
+        """Weights that share a scale; `None` for one scale per output channel."""
+        if self.bits.activation_bits < 16:
+            return None
+        return self.group_size or _DEFAULT_GROUP
+
+    @property
+    def name(self) -> str:
+        """Short name that tells recipes apart, e.g. `gptq-w3g128` or `smoothquant-w8a8`."""
+        weights, activations = self.bits
+        name = f"{self.method}-w{weights}" + (f"g{self.group}" if self.group else f"a{activations}")
+        name += "" if self.symmetric else "-asym"
+        # What has no place in the name must still not be confused with the plain recipe.
+        return name if self.ignore == ("lm_head",) else f"{name}-{_slug(self.ignore)}"
+
+    @property
+    def needs_data(self) -> bool:
+        """Whether quantizing needs calibration texts."""
+        return self.method is not Method.RTN
+
+    @property
+    def bits_per_weight(self) -> float:
+        """Stored bits per quantized weight: the integer, and its share of the group's scale and zero point.
+
+        A scale per output channel (`W8A8`) is a share of 16 bits over the input dimension, which
+        is not known here and not counted.
+        """
+        bits = self.bits.weight_bits
+        if self.group is None:
+            return float(bits)
+        return bits + (_SCALE_BITS + (0 if self.symmetric else bits)) / self.group
+
+
+def _slug(ignore: tuple[str, ...]) -> str:
+    return "except-" + (re.sub(r"[^a-z0-9]+", "-", "-".join(ignore).lower()).strip("-") or "nothing")

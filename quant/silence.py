@@ -1,0 +1,57 @@
+"""Hiding what model libraries print while they work; our own output says what matters."""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager, redirect_stderr
+from typing import Any
+
+
+@contextmanager
+def silenced() -> Generator[None]:
+    """Hide log lines, warnings and progress bars of transformers, llm-compressor and TRL.
+
+    Errors are raised as ever.
+    """
+    from transformers.utils import logging as transformers_logging
+
+    logs: Any = transformers_logging
+    level = logs.get_verbosity()
+    bars = logs.is_progress_bar_enabled()
+    logs.set_verbosity_error()
+    logs.disable_progress_bar()
+    try:
+        # tqdm reads its switch when it is imported, which is too early for us; it writes to stderr.
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logs.set_verbosity(level)
+        if bars:
+            logs.enable_progress_bar()
+
+
+@contextmanager
+def silenced_compressor() -> Generator[None]:
+    """Hide llm-compressor's log as well; imports it, which takes seconds."""
+    from importlib import import_module
+
+    from loguru import logger
+
+    names = ("llmcompressor", "compressed_tensors")
+    tracing = logging.getLogger("torch.fx._symbolic_trace")
+    level = tracing.level
+    with silenced():
+        logger.disable("compressed_tensors")
+        import_module("llmcompressor")  # turns its log on
+        logger.disable("llmcompressor")
+        tracing.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            tracing.setLevel(level)
+            for name in names:
+                logger.enable(name)
