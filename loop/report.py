@@ -202,7 +202,7 @@ class Report(Figure):
     fault_positions: dict[Role, tuple[FaultPosition, ...]] = {}
     judges: tuple[JudgeAgreement, ...] = ()
     training: tuple[TrainingPoint, ...] = ()
-    regressions: tuple[Regression, ...] = Field((), max_length=MOST_REGRESSIONS)
+    regressions: tuple[Regression, ...] = Field(default=(), max_length=MOST_REGRESSIONS)
     notes: tuple[str, ...] = ()
     """What a reader must know and the figures do not say: items left out, overlaps removed."""
     seconds: dict[str, float] = {}
