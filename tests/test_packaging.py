@@ -69,7 +69,7 @@ def test_the_command_line_starts_without_heavy_libraries():
     assert not set(HEAVY) & set(loaded)
 
 
-def test_the_wheel_holds_code_and_data_and_nothing_else(tmp_path):
+def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(tmp_path):
     sources = tmp_path / "sources"
     for folder in {folder.split("/")[0] for folder in package_folders()}:
         shutil.copytree(ROOT / folder, sources / folder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -80,16 +80,13 @@ def test_the_wheel_holds_code_and_data_and_nothing_else(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     held = set(zipfile.ZipFile(wheel).namelist())
     assert "firstfault/datasets/records.py" in held
-    data = [
+    ours = {
         path.relative_to(sources).as_posix()
-        for pattern in ("models/*/*", "loop/templates/*")
-        for path in sources.glob(pattern)
-        if path.is_file()
-    ]
-    code = [
-        f"{folder}/{path.name}" for folder in package_folders() for path in (sources / folder).glob("*.py")
-    ]
-    assert {f"firstfault/{name}" for name in (*code, *data)} <= held
+        for folder in package_folders()
+        for path in (sources / folder).rglob("*")
+        if path.is_file() and not path.name.startswith(".")
+    }
+    assert {f"firstfault/{name}" for name in ours} <= held
     assert "firstfault/loop/templates/report.html.jinja" in held
     assert all(name.startswith(("firstfault/", "firstfault-")) for name in held)
     assert not any("/tests/" in name for name in held)
