@@ -153,4 +153,5 @@ def _is_operand_end(token: Token) -> bool:
 
 
 def _is_unknown(token: Token) -> bool:
-    return len(token.text) <= 2 and token.text not in _SHORT_UNITS
+    word = token.text.lower() if token.text.istitle() else token.text
+    return len(word) <= 2 and word not in _SHORT_UNITS
