@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -142,25 +146,21 @@ def _with_adapter(model: Any, adapter: Path) -> Any:
     return lora.from_pretrained(model, str(adapter), local_files_only=True)
 
 
-def _quiet() -> Any:
+@contextmanager
+def _quiet() -> Generator[None]:
     """Hide the loaders' progress bars and advice for the time of loading."""
-    from contextlib import contextmanager
+    from transformers.utils import logging as transformers_logging
 
-    from transformers.utils import logging
-
-    @contextmanager
-    def quieted() -> Any:
-        level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
-        try:
+    logs: Any = transformers_logging
+    level = logs.get_verbosity()
+    logs.set_verbosity_error()
+    try:
+        # Progress bars and some advice go straight to stderr.
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
             yield
-        finally:
-            logging.set_verbosity(level)
-            if bars:
-                logging.enable_progress_bar()
-
-    return quieted()
+    finally:
+        logs.set_verbosity(level)
 
 
 def _first_line(error: Exception) -> str:
