@@ -101,7 +101,7 @@ class Grader:
 
 
 def _plain(text: str) -> str:
-    text = simplify_notation(text).replace("$", "").strip().removesuffix(".")
+    text = simplify_notation(text).replace("$", "").strip().removesuffix(".").strip()
     if choice := _CHOICE.fullmatch(text):
         return choice[1]
     # White space means something between words and between digits ("1 2" is not 12) only.
@@ -112,6 +112,6 @@ def _expression(answer: str) -> str:
     """Return the maths of an answer: what stands between its maths marks, or all where none are."""
     parts = [next(filter(None, match.groups())) for match in _MARKED_MATHS.finditer(answer)]
     # A dollar sign left over is a currency and would end the maths that the answer is wrapped in.
-    maths = re.sub(r"\\?\$", "", ", ".join(parts) or answer).strip()
+    maths = re.sub(r"\\?\$", "", ", ".join(parts) or answer).strip().removesuffix(".").strip()
     maths = _BARE_ROOT.sub(r"\\sqrt{\1}", maths)
     return _BARE_PI.sub(r"\\pi ", maths)

@@ -24,6 +24,8 @@ _TEXT = re.compile(r"\\(?:text|mbox|mathrm|textbf|mathbf|operatorname|textit)\s*
 _SPACE = re.compile(r"\\[!]\s*|\{,\}(?=\d)")
 _THIN_SPACE = re.compile(r"\\[,;: ]|~|\\quad|\\left|\\right")
 _DEGREE = re.compile(r"\s*(?:\^\s*(?:\\circ|\{\s*\\circ\s*\})|°|\\degree)")
+# A minus set apart from its number. After a word it may be a dash, and is left alone.
+_SIGN = re.compile(r"(^\s*|[^\w\s)}\]]\s*)-\s+(?=[\d.$])")
 # A word of two letters or more; one letter is a variable ("2k"), and these are not units either.
 _WORD = re.compile(r"[A-Za-z]{2,}\.?(?:\^\{?[23]\}?|[²³])?")
 _UNIT = re.compile(
@@ -91,6 +93,8 @@ def read_number_in_words(text: str) -> Number | None:
     numbers = list(NUMERAL.finditer(plain))
     if len(numbers) != 1:
         return None
+    if plain[: numbers[0].start()].rstrip().endswith("-"):
+        return None
     around = plain[: numbers[0].start()] + " " + plain[numbers[0].end() :]
     if any(pattern.search(around) for pattern in (_OPERATORS, _LONE_LETTER, _MATHS)):
         return None
@@ -106,7 +110,7 @@ def simplify_notation(text: str) -> str:
     text = text.replace("\\$", "$").replace("\\%", "%")
     text = _DEGREE.sub(" degrees", text)
     text = _FRACTION.sub(lambda match: f" {match[1] or match[2]}/{match[3] or match[4]}", text)
-    return re.sub(r"^(-?)\s+", r"\1", text.replace("$ ", "$")).strip()
+    return _SIGN.sub(r"\1-", text.replace("$ ", "$")).strip()
 
 
 def _number(match: re.Match[str]) -> Number | None:

@@ -67,6 +67,14 @@ def gold_answers(data: Path, grader: Grader) -> dict[str, Any]:
     return figures
 
 
+def gold_answers_of_other_problems(data: Path, grader: Grader) -> dict[str, Any]:
+    """How many MATH-500 gold answers grade wrong for the next problem: a yes-sayer fails here."""
+    answers = [problem.answer for problem in load_problems(data / "math500" / "test.jsonl")]
+    pairs = [(a, b) for a, b in zip(answers, answers[1:] + answers[:1], strict=True) if a != b]
+    right = [pair for pair in pairs if grader.grade(*pair).correct]
+    return {"n": len(pairs), "wrong": len(pairs) - len(right), "right": right}
+
+
 def flips_of_paired_answers(data: Path) -> dict[str, Any]:
     """Flips and exact McNemar p-values of quantized variants against full precision."""
     pairs = list(rows(data / "gptq-w3-vs-w4" / "paired_answers_math500.jsonl"))
@@ -113,6 +121,7 @@ def measure(data: Path) -> dict[str, Any]:
         for name, part in {
             "gsm8k_solutions": lambda: grading_of_gsm8k_solutions(data, grader),
             "gold_answers": lambda: gold_answers(data, grader),
+            "gold_answers_of_others": lambda: gold_answers_of_other_problems(data, grader),
             "paired_answers": lambda: flips_of_paired_answers(data),
             "imported_regressions": lambda: imported_regressions(data, grader),
         }.items():
@@ -137,6 +146,10 @@ def show(figures: dict[str, Any]) -> None:
     for name in ("gsm8k", "math500"):
         gold = figures["gold_answers"][name]
         table.add_row(f"{name} gold answers right against themselves", f"{gold['right']}/{gold['n']}", "all")
+    others = figures["gold_answers_of_others"]
+    table.add_row(
+        "math500 gold answers wrong for the next problem", f"{others['wrong']}/{others['n']}", "all"
+    )
     for name in VARIANTS:
         flips = figures["paired_answers"][name]
         result = f"{flips['regressions']}/{flips['improvements']}, p = {flips['mcnemar_p']:.3g}"

@@ -52,6 +52,8 @@ def grader():
         ("2x+3", "y = 2x + 3"),
         ("52_{8}", "52_8"),
         ("52", "52_8"),
+        ("$ -\\dfrac{35}{9} .$", "-\\frac{35}{9}"),
+        ("$\\text{(C)} .$", "C"),
     ],
 )
 def test_equal_answers_are_right(grader, answer, reference):
@@ -82,6 +84,7 @@ def test_equal_answers_are_right(grader, answer, reference):
         ("x = -2 and x = 1, so the smallest is, I guess, $", "-2"),
         ("35°, because 105 + 110 + x = 215 + x, so x = 145°", "145^\\circ"),
         ("1/0", "5"),
+        ("It is $-\\frac{35}{9}$.", "\\frac{35}{9}"),
     ],
 )
 def test_other_answers_are_wrong_and_say_why(grader, answer, reference):

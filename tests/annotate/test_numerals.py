@@ -83,6 +83,8 @@ def test_what_is_not_one_number_is_none(text):
         ("9 * 2 = 18", 18),
         ("about 18.5 kg?", Fraction(37, 2)),
         ("total = 7", 7),
+        ("It is $-\\frac{35}{9}$.", Fraction(-35, 9)),
+        ("the value is -5", -5),
     ],
 )
 def test_the_only_number_of_a_sentence_is_read(text, value):
@@ -92,7 +94,8 @@ def test_the_only_number_of_a_sentence_is_read(text, value):
 
 
 @pytest.mark.parametrize(
-    "text", ["2k", "3 + sqrt(2)", "3 or x", "5 and 6", "2x = 18", "x^2", "12 pi", "no number", "y = 2x"]
+    "text",
+    ["2k", "3 + sqrt(2)", "3 or x", "5 and 6", "2x = 18", "x^2", "12 pi", "no number", "y = 2x", "total - 5"],
 )
 def test_a_number_is_not_torn_out_of_an_expression(text):
     assert read_number_in_words(text) is None

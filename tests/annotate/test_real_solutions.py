@@ -46,6 +46,12 @@ def test_every_gold_answer_is_right_against_itself(benchmark, grader):
     assert (figures["math500"]["n"], figures["math500"]["wrong"]) == (500, [])
 
 
+def test_the_gold_answer_of_another_problem_is_wrong(benchmark, grader):
+    figures = benchmark.gold_answers_of_other_problems(DATA, grader)
+    # The two stand side by side in the file, and are the same answer.
+    assert figures["right"] == [("5", "x=5")]
+
+
 def test_the_exact_mcnemar_figures_of_the_paired_answers_are_reproduced(benchmark):
     figures = benchmark.flips_of_paired_answers(DATA)
     for variant, regressions, improvements, p in [
