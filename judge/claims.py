@@ -24,6 +24,7 @@ SENTENCE = 300
 MAX_CLAIMS = 400
 """Most claims that are read from one step."""
 
+_STATES = re.compile(r"[=≈≅]|\\(?:approx|simeq|doteq)")
 _MARK = re.compile(r"<<([^<>]{1,200})>>")
 _HEDGE = re.compile(
     r"\b(?:if|suppose|assum\w*|would|cannot|not|contradict\w*|incorrect\w*|wrong\w*|mistake\w*|impossible"
@@ -56,6 +57,8 @@ class Claim(NamedTuple):
 
 def find_claims(step: str) -> list[Claim]:
     """Find the equations of one step, in order; at most `MAX_CLAIMS`."""
+    if not _STATES.search(step):
+        return []
     claims: list[Claim] = []
     marks = [found[1] for found in _MARK.finditer(step)]
     for text in (*marks, _MARK.sub(" ", step)):
@@ -116,7 +119,8 @@ def _statements(tokens: Sequence[Token]) -> Iterator[list[Token]]:
 
 def _left_side(tokens: Sequence[Token]) -> _Side | None:
     """Read the longest expression that ends where the relation stands."""
-    for start in range(max(0, len(tokens) - MAX_SIDE), len(tokens)):
+    borders = (index for index, token in enumerate(tokens) if token.kind in (Kind.COMMA, Kind.OTHER))
+    for start in range(max(len(tokens) - MAX_SIDE, 1 + max(borders, default=-1)), len(tokens)):
         if starts_cleanly(tokens, start) and (side := _side(tokens[start:])):
             named = any(token.kind is Kind.WORD for token in tokens[max(0, start - 1) :])
             return side._replace(named=named)

@@ -24,7 +24,7 @@ MAX_UNCHECKED_STEPS = 3
 MAX_UNKNOWNS = 10
 """Most letters for unknowns in the earlier steps under which it is."""
 
-CONFIDENCE = 0.9
+CONFIDENCE = 0.86
 """Share of flagged steps that people labelled the first faulty one (ProcessBench, see docs/results.md)."""
 
 

@@ -24,9 +24,7 @@ def test_planted_faults_are_typed_as_planted(problems, error_type):
 
 
 def test_the_same_equation_about_another_quantity_is_conceptual():
-    fault = type_fault(
-        "Mia has 3 pens and 4 cups.", [], "Mia has 3 + 4 = 7 pens.", "Mia has 3 + 4 = 7 things."
-    )
+    fault = type_fault("Mia has 3 pens and 4 cups.", [], "3 + 4 = 7 pens", "3 + 4 = 7 things")
     assert fault.error_type is ErrorType.CONCEPTUAL
 
 

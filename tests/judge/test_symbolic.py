@@ -107,8 +107,7 @@ def test_long_texts_of_a_quantized_model_are_judged_without_a_crash(data):
     for line in (data / "gptq-w3-vs-w4" / "math500_w3_wrong_w4_right.jsonl").read_text("utf-8").splitlines():
         row = json.loads(line)
         problem = Problem(question=row["problem"], answer=row["gold"])
-        thinking, steps = split_steps(row["gptq_w3_text"])
-        steps = (*(thinking or "").split("\n\n"), *steps)
+        _, steps = split_steps(row["gptq_w3_text"])
         cases.append(
             Case(problem, Solution(problem_id=problem.id, model="w3", text=row["gptq_w3_text"], steps=steps))
         )
