@@ -88,7 +88,7 @@ def train(
     tokenizer = load_tokenizer(checkpoint)
     with silenced(), tempfile.TemporaryDirectory() as scratch:
         trainer = _trainer(
-            _load(checkpoint), tokenizer, _rows(pairs, tokenizer, unfinished), config, Path(scratch)
+            _load(checkpoint), tokenizer, preference_rows(pairs, tokenizer, unfinished), config, Path(scratch)
         )
         recorder = _recorder(progress, config.time_limit)
         trainer.add_callback(recorder)
@@ -118,7 +118,10 @@ def _load(checkpoint: Path) -> Any:
         ) from error
 
 
-def _rows(pairs: Sequence[Pair], tokenizer: Any, unfinished: Collection[str]) -> list[dict[str, Any]]:
+def preference_rows(
+    pairs: Sequence[Pair], tokenizer: Any, unfinished: Collection[str]
+) -> list[dict[str, Any]]:
+    """Return TRL's columns, and whether each continuation ended the solution by itself."""
     # The template has written the start token; a tokenizer that adds one would double it.
     start: str = tokenizer.bos_token or ""
     opens = bool(start) and tokenizer("x")["input_ids"][:1] == [tokenizer.bos_token_id]
