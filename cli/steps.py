@@ -43,7 +43,7 @@ def quantize(
     """Quantize a model into a compressed-tensors checkpoint."""
     from ..annotate.engines.loading import load_tokenizer
     from ..annotate.prompts import PromptFormat
-    from ..datasets.problem_sets import read_problems
+    from ..datasets.problem_sets import load_problems
     from ..loop.config import parse_config
     from ..loop.progress import Reporter
     from ..quant.quantize import quantize as quantize_model
@@ -54,7 +54,7 @@ def quantize(
     texts: list[str] = []
     if problems is not None:
         tokenizer = load_tokenizer(model)
-        texts = [PromptFormat().render(tokenizer, problem.question) for problem in read_problems(problems)]
+        texts = [PromptFormat().render(tokenizer, problem.question) for problem in load_problems(problems)]
     with Reporter().task(f"Quantizing: {recipe.name}"):
         made = quantize_model(model, recipe, texts, out, seed=seed)
     _tell(
@@ -84,10 +84,10 @@ def measure(
     from ..annotate.compare import measure as sum_up
     from ..annotate.grading import Grader
     from ..annotate.solutions import read_generations
-    from ..datasets.problem_sets import read_problems
+    from ..datasets.problem_sets import load_problems
     from ..datasets.store import write_records
 
-    known = read_problems(problems)
+    known = load_problems(problems)
     graded: dict[str, list[Solution]] = {}
     with Grader() as grader:
         for name, path in _named(solutions or (), "--solutions"):
@@ -139,12 +139,12 @@ def judge(
     from collections import Counter
 
     from ..annotate.grading import Grader
-    from ..datasets.problem_sets import read_problems
+    from ..datasets.problem_sets import load_problems
     from ..datasets.store import write_text
     from ..judge.processbench import read_cases, verdict_row
     from ..loop.progress import Reporter
 
-    items = read_cases(file, read_problems(problems) if problems is not None else ())
+    items = read_cases(file, load_problems(problems) if problems is not None else ())
     cases = [item.case for item in items if item.case is not None]
     with Grader() as grader, Reporter().task(f"Judging: {judge}", total=len(cases)) as done:
         verdicts: dict[str, Any] = {}
@@ -172,8 +172,8 @@ def curate(
     from ..annotate.engines.engine import Sampling
     from ..annotate.engines.transformers import TransformersEngine
     from ..annotate.grading import Grader
-    from ..datasets.problem_sets import read_problems
-    from ..datasets.records import Solution, VerdictStatus
+    from ..datasets.problem_sets import load_problems
+    from ..datasets.records import Pair, Solution, VerdictStatus
     from ..datasets.silver_bullet import select
     from ..datasets.store import read_records, write_records
     from ..judge.verdicts import read_verdicts
@@ -181,7 +181,7 @@ def curate(
     from ..loop.progress import Reporter
     from ..restore.pairs import Located, make_pairs
 
-    known = {problem.id: problem for problem in read_problems(problems)}
+    known = {problem.id: problem for problem in load_problems(problems)}
     found = read_verdicts(verdicts)
     located: list[Located] = []
     for solution in read_records(solutions, Solution):
@@ -203,7 +203,7 @@ def curate(
         def render(question: str, prefix: str) -> str:
             return engine.prompt_format.render(engine.tokenizer, question, prefix)
 
-        made = []
+        made: list[Pair] = []
         for pair in make_pairs(located, engine, render, reaches(grader), Sampling(max_tokens=max_tokens)):
             made.append(pair)
             done(1)
@@ -230,14 +230,15 @@ def restore(
     from ..datasets.store import read_records
     from ..loop.config import parse_config
     from ..loop.progress import Reporter
-    from ..restore.preference import RestoreConfig, train_adapter
+    from ..restore.config import RestoreConfig
+    from ..restore.preference import train
 
     config = parse_config({}, RestoreConfig, "restore", overrides or ())
     rows = read_records(pairs, Pair)
     if not rows:
         raise InputError(f"{pairs}: no pairs", hint="Make some with `firstfault curate`")
     with Reporter().task(f"Restoring: {model.name}", total=config.steps(len(rows))) as done:
-        train_adapter(model, rows, config, out, on_step=lambda _: done(1))
+        train(model, rows, config, out, progress=lambda step, steps: done(1))
     _tell(as_json, {"pairs": len(rows), "out": str(out)}, f"Restored with {len(rows)} pairs. {out}")
 
 

@@ -152,14 +152,14 @@ class Verdict(Record):
     solution_id: str
     judge: str
     status: VerdictStatus
-    first_fault: int | None = Field(None, ge=0)
+    first_fault: int | None = Field(default=None, ge=0)
     """0-based index into `steps`; set exactly when the status is `faulty`."""
     error_type: ErrorType | None = None
     """`None` when the fault was found but its kind was not."""
     subtype: Subtype | None = None
     rationale: str = ""
     corrected_step: str | None = None
-    confidence: float | None = Field(None, ge=0, le=1)
+    confidence: float | None = Field(default=None, ge=0, le=1)
     reason: str | None = None
     """Why there is no label; set for `unsure` and `unscored`."""
     usage: Usage = Usage()
@@ -186,7 +186,7 @@ class Review(Record):
     solution_id: str
     reviewer: str
     status: VerdictStatus
-    first_fault: int | None = Field(None, ge=0)
+    first_fault: int | None = Field(default=None, ge=0)
     error_type: ErrorType | None = None
     subtype: Subtype | None = None
     rationale: str = ""

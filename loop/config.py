@@ -14,7 +14,7 @@ from ..datasets.config import Config
 from ..datasets.errors import ConfigError
 from ..datasets.silver_bullet import SIZE
 from ..quant.recipes import Recipe
-from ..restore.preference import RestoreConfig
+from ..restore.config import RestoreConfig
 
 C = TypeVar("C", bound=Config)
 
@@ -25,16 +25,16 @@ QUICKSTART = Path(__file__).parent / "quickstart.yaml"
 class AbacusProblems(Config):
     """Problems that are generated."""
 
-    mining: int = Field(900, ge=1)
+    mining: int = Field(default=900, ge=1)
     """Problems to find regressions on."""
-    held_out: int = Field(600, ge=1)
+    held_out: int = Field(default=600, ge=1)
     """Problems to measure on; never mined."""
     seed: int = 0
     levels: tuple[int, ...] = LEVELS
     """Numbers of steps, from 2 to 8."""
-    largest: int = Field(LARGEST, ge=100)
+    largest: int = Field(default=LARGEST, ge=100)
     """Largest number that occurs."""
-    distractors: int = Field(2, ge=0, le=8)
+    distractors: int = Field(default=2, ge=0, le=8)
     """Most sentences per problem whose numbers must not be used."""
 
 
@@ -61,20 +61,20 @@ class Problems(Config):
 class JudgeConfig(Config):
     """Who locates first faults."""
 
-    panel: tuple[Literal["symbolic", "rollout"], ...] = Field(("symbolic", "rollout"), min_length=1)
+    panel: tuple[Literal["symbolic", "rollout"], ...] = Field(default=("symbolic", "rollout"), min_length=1)
     """Asked in this order; put the cheapest first."""
-    samples: int = Field(4, ge=0)
+    samples: int = Field(default=4, ge=0)
     """Further tries of the rollout judge at the step where its search ends."""
-    temperature: float = Field(0.7, gt=0)
+    temperature: float = Field(default=0.7, gt=0)
     """Temperature of those tries."""
-    injected: int = Field(1000, ge=0)
+    injected: int = Field(default=1000, ge=0)
     """Injected errors to test the symbolic judge on, where problems are abacus."""
 
 
 class CurateConfig(Config):
     """Which pairs are kept."""
 
-    size: int = Field(SIZE, ge=1)
+    size: int = Field(default=SIZE, ge=1)
     """Most pairs to train on."""
     seed: int = 0
 
@@ -95,9 +95,9 @@ class RunConfig(Config):
     judge: JudgeConfig = JudgeConfig()
     curate: CurateConfig = CurateConfig()
     restore: RestoreConfig = RestoreConfig()
-    batch_size: int = Field(128, ge=1)
+    batch_size: int = Field(default=128, ge=1)
     """Solutions that are generated together."""
-    threads: int = Field(2, ge=1)
+    threads: int = Field(default=2, ge=1)
     """Processor threads; results are the same for the same number only."""
     seed: int = 0
     """Of everything that has no seed of its own."""

@@ -16,7 +16,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -132,7 +132,7 @@ class RunFolder:
         write_text(self.config_path, text)
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> Generator[None]:
         """Hold the folder against a second run.
 
         Raises:
@@ -149,7 +149,7 @@ class RunFolder:
             yield
 
     @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
+    def timed(self, stage: str) -> Generator[None]:
         """Add the time that this takes to the stage's seconds, also when it is broken off by an error."""
         started = time.monotonic()
         try:

@@ -35,17 +35,18 @@ class Journal:
         self._done: dict[str, Any] = {}
         self._load()
 
-    def get(self, key: str, work: Callable[[], Any]) -> Any:
-        """Return the finished work of a key, doing it first if need be. It must be plain JSON."""
-        if key not in self._done:
-            value = work()
-            line = json.dumps({"key": key, "value": value}, ensure_ascii=False) + "\n"
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("ab") as file:
-                file.write(line.encode())
-                file.flush()
-                os.fsync(file.fileno())
-            self._done[key] = value
+    def put(self, key: str, value: Any) -> None:
+        """Keep finished work, as plain JSON; it is on disk when this returns."""
+        line = json.dumps({"key": key, "value": value}, ensure_ascii=False) + "\n"
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("ab") as file:
+            file.write(line.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        self._done[key] = value
+
+    def get(self, key: str) -> Any:
+        """Return finished work."""
         return self._done[key]
 
     def __contains__(self, key: str) -> bool:
@@ -91,9 +92,9 @@ class JournaledEngine:
             # Keys of prompts are the caller's names for them and no part of the work.
             content = [self.name, sampling.model_dump(), [prompt[1:] for prompt in batch]]
             key = hashlib.sha256(json.dumps(content).encode()).hexdigest()
-            rows: list[list[Any]] = self._journal.get(
-                key, lambda batch=batch: _rows(batch, self._engine.complete(batch, sampling))
-            )
+            if key not in self._journal:
+                self._journal.put(key, _rows(batch, self._engine.complete(batch, sampling)))
+            rows: list[list[Any]] = self._journal.get(key)
             for place, sample, text, finish, tokens in rows:
                 yield Completion(batch[place].key, sample, text, Finish(finish), tokens)
             if self._done is not None:

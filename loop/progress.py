@@ -5,7 +5,7 @@ task ends.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -40,7 +40,7 @@ class Reporter:
         self._console.print(text, highlight=False)
 
     @contextmanager
-    def task(self, what: str, total: int | None = None) -> Iterator[Advance]:
+    def task(self, what: str, total: int | None = None) -> Generator[Advance]:
         """Show a task while it lasts.
 
         Args:

@@ -1,15 +1,13 @@
 """The stages of a run. Each looks for its result first, and does only what is not there."""
 
-from collections.abc import Sequence
-
 from ..annotate.engines.engine import Prompt
 from ..annotate.grading import Grader
 from ..annotate.solutions import read_solution
 from ..datasets.abacus import generate
 from ..datasets.errors import InputError
 from ..datasets.overlap import remove_overlap
-from ..datasets.problem_sets import read_problems
-from ..datasets.records import Pair, Problem, Solution, Split, Verdict, VerdictStatus
+from ..datasets.problem_sets import load_problems
+from ..datasets.records import Finish, Pair, Split, Verdict, VerdictStatus
 from ..datasets.silver_bullet import select
 from ..datasets.store import read_records, write_records
 from ..judge.case import Case, Judge
@@ -18,11 +16,11 @@ from ..judge.rollout import RolloutJudge
 from ..judge.symbolic import SymbolicJudge
 from ..quant.quantize import quantize
 from ..restore.pairs import Located, make_pairs
-from ..restore.preference import train_adapter
+from ..restore.preference import train
 from .config import RunConfig
 from .folder import FULL_PRECISION, RunFolder
 from .journal import Journal
-from .models import Models, reaches, restored_name
+from .models import Models, reaches
 from .progress import Reporter
 
 
@@ -41,8 +39,8 @@ def make_problems(config: RunConfig, folder: RunFolder) -> None:
         held_out = generate(Split.HELD_OUT, source.abacus.held_out, **how)
     else:
         assert source.files is not None
-        mining = _in_split(read_problems(source.files.mining), Split.MINING)
-        held_out = _in_split(read_problems(source.files.held_out), Split.HELD_OUT)
+        mining = load_problems(source.files.mining, split=Split.MINING)
+        held_out = load_problems(source.files.held_out, split=Split.HELD_OUT)
     overlap = remove_overlap(mining, held_out)
     if not overlap.kept:
         raise InputError(
@@ -152,9 +150,18 @@ def restore(models: Models, folder: RunFolder, reporter: Reporter) -> None:
     if out.is_dir():
         return
     pairs = read_records(folder.pairs_path(name), Pair)
-    steps = config.restore.steps(len(pairs))
-    with reporter.task(f"Restoring: {name}", total=steps) as done:
-        train_adapter(folder.variant(name), pairs, config.restore, out, on_step=lambda _: done(1))
+    unfinished = {
+        solution.id for solution in folder.solutions(name, Split.MINING) if solution.finish is not Finish.STOP
+    }
+    with reporter.task(f"Restoring: {name}", total=config.restore.steps(len(pairs))) as done:
+        train(
+            folder.variant(name),
+            pairs,
+            config.restore,
+            out,
+            unfinished=unfinished,
+            progress=lambda step, steps: done(1),
+        )
 
 
 def wrong_cases(folder: RunFolder, model: str, split: Split) -> list[Case]:
@@ -201,7 +208,3 @@ def _calibration_texts(models: Models, folder: RunFolder, reporter: Reporter) ->
     render = models.renderer()
     written = {one.problem_id: one.text for one in folder.solutions(FULL_PRECISION, Split.MINING)}
     return [render(problem.question, written[problem.id]) for problem in folder.problems(Split.MINING)]
-
-
-def _in_split(problems: Sequence[Problem], split: Split) -> list[Problem]:
-    return [problem.model_copy(update={"split": split}) for problem in problems]

@@ -1,15 +1,17 @@
 """The report of a run, put together from what lies in its folder."""
 
+import json
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from ..annotate.compare import Comparison, compare, measure
+from ..annotate.statistics import Interval
 from ..datasets.records import Pair, Solution, Split, Verdict
 from ..datasets.store import read_records
 from ..quant.checkpoint import size_on_disk
-from ..restore.recovery import recovery
+from ..restore.recovery import Recovery, recovery
 from .config import RunConfig, write_config
 from .folder import FULL_PRECISION, RunFolder
 from .models import Models, restored_name
@@ -110,10 +112,16 @@ def _restoring(
 ) -> dict[str, Any]:
     return {
         "restored_flips": Flips.of(compare(full, restored)),
-        "recovery": recovery(full, quantized, restored),
+        "recovery": _interval(recovery(full, quantized, restored)),
         "pairs": len(read_records(folder.pairs_path(name), Pair)),
         "adapter_bytes": size_on_disk(folder.restored(name)),
     }
+
+
+def _interval(found: Recovery) -> Interval | None:
+    if found.value is None or found.low is None or found.high is None:
+        return None
+    return Interval(value=found.value, low=found.low, high=found.high)
 
 
 def _faults(
@@ -162,13 +170,12 @@ def _regressions(folder: RunFolder, name: str) -> tuple[Regression, ...]:
 
 
 def _training(folder: RunFolder, name: str) -> tuple[TrainingPoint, ...]:
-    from ..restore.preference import read_training
-
-    if not folder.restored(name).is_dir():
+    path = folder.restored(name) / "training.json"
+    if not path.is_file():
         return ()
+    curve = json.loads(path.read_text(encoding="utf-8"))["curve"]
     return tuple(
-        TrainingPoint(step=point.step, loss=point.loss, preferred=point.accuracy)
-        for point in read_training(folder.restored(name)).curve
+        TrainingPoint(step=point["step"], loss=point["loss"], preferred=point["accuracy"]) for point in curve
     )
 
 
@@ -177,14 +184,14 @@ def _notes(folder: RunFolder) -> tuple[str, ...]:
     overlap, curated = folder.facts("overlap"), folder.facts("curate")
     if overlap:
         notes.append(
-            f"{overlap['exact']} mining problems were also held out and {overlap['ngram']} shared 13 words in a "
-            "row with a held-out problem; both were removed from mining."
+            f"Removed from mining: {overlap['exact']} problems that are also held out, "
+            f"{overlap['ngram']} that share 13 words in a row with a held-out one."
         )
     if curated:
         notes.append(
-            f"Of {curated['regressions']} regressions on mining problems, the first fault of {curated['located']} "
-            f"was located; full precision still reached the answer from before the fault in {curated['pairs']}; "
-            f"{curated['chosen']} pairs were chosen."
+            f"Of {curated['regressions']} regressions on mining problems, the first fault was located in "
+            f"{curated['located']}; from before it, full precision still reached the answer in "
+            f"{curated['pairs']}; {curated['chosen']} pairs were chosen."
         )
     return tuple(notes)
 

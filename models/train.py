@@ -11,6 +11,7 @@ import argparse
 import json
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -20,11 +21,18 @@ import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
-from ..datasets.abacus import program_of, stream_problems
+from ..datasets import stories
+from ..datasets.abacus import LARGEST, LEVELS, program_of, stream_problems
+from ..datasets.program import amount
 from ..datasets.records import Problem, Split
 
 CHUNK = 2048  # problems generated, sorted by length and batched together; a run resumes at a chunk's start
+CURRICULUM = ((12, 3), (20, 5))  # (until this chunk, problems of at most so many steps)
+DRILLS_FROM = 14  # the chunk from which on bare equations are mixed in, once numbers can be copied
+DRILLS = 1536  # rows of them per chunk
+EQUATIONS = 24  # per row
 EOS = "<|im_end|>"
+PAD = "<|endoftext|>"
 CHAT_TEMPLATE = (
     "{% for message in messages %}{% if message['role'] != 'system' %}"
     "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
@@ -48,13 +56,13 @@ def train_tokenizer() -> PreTrainedTokenizerFast:
     tokenizer.decoder = decoders.ByteLevel()  # pyright: ignore[reportAttributeAccessIssue]
     trainer = trainers.BpeTrainer(
         vocab_size=896,
-        special_tokens=["<|endoftext|>", "<|im_start|>", EOS],
+        special_tokens=[PAD, "<|im_start|>", EOS],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
     fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, eos_token=EOS, pad_token="<|endoftext|>", model_max_length=1024
+        tokenizer_object=tokenizer, eos_token=EOS, pad_token=PAD, model_max_length=1024
     )
     fast.chat_template = CHAT_TEMPLATE
     return fast
@@ -62,7 +70,7 @@ def train_tokenizer() -> PreTrainedTokenizerFast:
 
 def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen2ForCausalLM:
     """A Qwen2 of 2.6M parameters; every linear dimension is a multiple of 128."""
-    torch.manual_seed(seed)
+    torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType]
     config = Qwen2Config(
         vocab_size=896,
         hidden_size=256,
@@ -72,11 +80,16 @@ def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen2ForCausal
         num_key_value_heads=2,
         max_position_embeddings=1024,
         tie_word_embeddings=True,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=_token_id(tokenizer, EOS),
+        pad_token_id=_token_id(tokenizer, PAD),
         bos_token_id=None,
     )
     return Qwen2ForCausalLM(config)
+
+
+def _token_id(tokenizer: PreTrainedTokenizerFast, token: str) -> int:
+    found: Any = tokenizer.convert_tokens_to_ids(token)
+    return int(found)
 
 
 def solution_text(problem: Problem) -> str:
@@ -84,20 +97,77 @@ def solution_text(problem: Problem) -> str:
     return "\n".join(program_of(problem).steps())
 
 
-Row = tuple[list[int], int]  # token ids, length of the prompt
+Row = tuple[list[int], list[int]]  # token ids, labels (-100 where there is no loss)
+
+
+def levels_of_chunk(chunk: int) -> tuple[int, ...]:
+    """Short problems first: copying numbers from the question is learned sooner from few of them."""
+    longest = next((level for until, level in CURRICULUM if chunk < until), LEVELS[-1])
+    return tuple(level for level in LEVELS if level <= longest)
 
 
 def rows_of_chunk(tokenizer: PreTrainedTokenizerFast, chunk: int) -> list[Row]:
     """Tokenized examples of one chunk, a pure function of its number."""
     rows = list[Row]()
-    for problem in islice(stream_problems(Split.TRAIN, seed=chunk), CHUNK):
-        prompt = tokenizer.apply_chat_template(
+    template: Any = tokenizer  # its stubs leave most types open
+    for problem in islice(stream_problems(Split.TRAIN, seed=chunk, levels=levels_of_chunk(chunk)), CHUNK):
+        prompt: str = template.apply_chat_template(
             [{"role": "user", "content": problem.question}], add_generation_prompt=True, tokenize=False
         )
-        prompt_ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
-        answer_ids = tokenizer(solution_text(problem) + EOS, add_special_tokens=False)["input_ids"]
-        rows.append((prompt_ids + answer_ids, len(prompt_ids)))  # pyright: ignore
+        prompt_ids: list[int] = template(prompt, add_special_tokens=False)["input_ids"]
+        answer_ids: list[int] = template(solution_text(problem) + EOS, add_special_tokens=False)["input_ids"]
+        rows.append((prompt_ids + answer_ids, [-100] * len(prompt_ids) + answer_ids))
+    if chunk >= DRILLS_FROM:
+        rng = Random(f"drills:{chunk}")
+        rows += [drill_row(tokenizer, rng) for _ in range(DRILLS)]
     return rows
+
+
+def drill_row(tokenizer: PreTrainedTokenizerFast, rng: Random) -> Row:
+    """Equations such as abacus' steps hold, the loss on their results only.
+
+    A problem holds about 40 tokens per equation and a row of drills 9: arithmetic is what takes the most
+    examples to learn.
+    """
+    template: Any = tokenizer
+    ids: list[int] = template("<|im_start|>assistant\n", add_special_tokens=False)["input_ids"]
+    labels = [-100] * len(ids)
+    for _ in range(EQUATIONS):
+        expression, result = drill(rng)
+        asked: list[int] = template(f" {expression} =", add_special_tokens=False)["input_ids"]
+        given: list[int] = template(f" {result}\n", add_special_tokens=False)["input_ids"]
+        ids += asked + given
+        labels += [-100] * len(asked) + given
+    return ids, labels
+
+
+def drill(rng: Random) -> tuple[str, int]:
+    """One expression with a whole result, within abacus' limits."""
+    while True:
+        op = rng.choice("++---**/o")
+        if op == "+":
+            left, right = rng.randint(2, LARGEST - 2), rng.randint(2, 150)
+            result = left + right
+        elif op == "-":
+            left, right = rng.randint(4, LARGEST), rng.randint(2, 150)
+            result = left - right
+        elif op == "*":
+            left, right = rng.randint(2, 14), rng.randint(2, 150)
+            if rng.random() < 0.5:
+                left, right = right, left
+            result = left * right
+        elif op == "/":
+            result, right = rng.randint(2, 150), rng.randint(2, 12)
+            left = result * right
+        else:
+            share = rng.choice(list(stories.SHARE_WORDS))
+            part = Fraction(1, amount(share).denominator)
+            right = rng.randint(2, LARGEST // part.denominator) * part.denominator
+            if right <= LARGEST:
+                return f"{share} of {right}", int(amount(share) * right)
+            continue
+        if 2 <= result <= LARGEST and left <= LARGEST:
+            return f"{left} {op} {right}", result
 
 
 def batches_of_chunk(rows: list[Row], chunk: int, size: int, pad: int) -> Iterator[tuple[Any, Any]]:
@@ -113,9 +183,9 @@ def batches_of_chunk(rows: list[Row], chunk: int, size: int, pad: int) -> Iterat
         longest = len(group[-1][0])
         ids = torch.full((len(group), longest), pad)
         labels = torch.full((len(group), longest), -100)
-        for line, (row, start) in enumerate(group):
+        for line, (row, wanted) in enumerate(group):
             ids[line, : len(row)] = torch.tensor(row)
-            labels[line, start : len(row)] = torch.tensor(row[start:])
+            labels[line, : len(row)] = torch.tensor(wanted)
         yield ids, labels
 
 
@@ -138,7 +208,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=float, default=60e6, help="training tokens, prompts included")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--adam-rate", type=float, default=3e-3)
-    parser.add_argument("--muon-rate", type=float, default=3e-3)
+    parser.add_argument("--muon-rate", type=float, default=5e-3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--save-every", type=float, default=180.0, help="seconds between checkpoints")
@@ -163,7 +233,7 @@ def main() -> None:
     model.train()
     while seen < args.tokens:
         rows = rows_of_chunk(tokenizer, chunk)
-        for ids, labels in batches_of_chunk(rows, chunk, args.batch, int(tokenizer.pad_token_id)):  # pyright: ignore
+        for ids, labels in batches_of_chunk(rows, chunk, args.batch, _token_id(tokenizer, PAD)):
             done = min(1.0, seen / args.tokens)
             # Warm-up, a plateau, and a linear decay over the last third: a run can be ended early by
             # starting it again with fewer tokens.
@@ -177,7 +247,7 @@ def main() -> None:
             loss = torch.nn.functional.cross_entropy(logits.float(), labels[:, 1:][wanted])
             for optim in optims:
                 optim.zero_grad()
-            loss.backward()
+            loss.backward()  # pyright: ignore[reportUnknownMemberType]
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             for optim in optims:
                 optim.step()
@@ -207,10 +277,12 @@ def main() -> None:
             torch.save(state, checkpoint.with_suffix(".tmp"))
             checkpoint.with_suffix(".tmp").replace(checkpoint)
             last_save = time.monotonic()
-    model.to(torch.bfloat16).eval()  # pyright: ignore
-    model.config.dtype = torch.bfloat16
-    model.save_pretrained(args.out)
-    tokenizer.save_pretrained(args.out)
+    finished: Any = model
+    finished.to(torch.bfloat16).eval()
+    finished.config.dtype = torch.bfloat16
+    finished.save_pretrained(args.out)
+    template: Any = tokenizer
+    template.save_pretrained(args.out)
 
 
 if __name__ == "__main__":

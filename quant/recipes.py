@@ -51,12 +51,12 @@ class Recipe(Config):
     """`rtn`, `gptq`, `awq` or `smoothquant`."""
     scheme: str = "W4A16"
     """`W2A16`, `W3A16`, `W4A16`, `W8A16` or `W8A8`: bits of weights and activations."""
-    group_size: int | None = Field(None, ge=8)
+    group_size: int | None = Field(default=None, ge=8)
     """Weights that share a scale; must divide every layer's input dimension. 128 when left out;
     `W8A8` has one scale per output channel instead."""
     symmetric: bool = True
     """Without, every group also has a zero point."""
-    samples: int = Field(128, ge=1)
+    samples: int = Field(default=128, ge=1)
     """Calibration texts used at most; `rtn` at `A16` uses none."""
     ignore: tuple[str, ...] = ("lm_head",)
     """Layers left in full precision, by name or `re:` pattern."""

@@ -10,27 +10,27 @@ from ..datasets.config import Config
 class RestoreConfig(Config):
     """Preference training of a LoRA adapter; the quantized weights stay as they are."""
 
-    epochs: float = Field(3.0, gt=0)
+    epochs: float = Field(default=3.0, gt=0)
     """Times every pair is seen. 332 pairs of a model of 3M parameters take seconds an epoch on two cores."""
     learning_rate: float = Field(1e-3, gt=0)
     """Highest rate; warms up over 5% of the steps and falls as a cosine. A large model wants less."""
-    rank: int = Field(16, ge=1)
+    rank: int = Field(default=16, ge=1)
     """Rank of the adapter."""
-    alpha: int = Field(32, ge=1)
+    alpha: int = Field(default=32, ge=1)
     """Scale of the adapter; it is applied as alpha / rank."""
     targets: tuple[str, ...] | str = "all-linear"
     """Names of the layers that get an adapter, or `all-linear`."""
-    batch_size: int = Field(16, ge=1)
+    batch_size: int = Field(default=16, ge=1)
     """Pairs per step."""
-    beta: float = Field(0.1, gt=0)
+    beta: float = Field(default=0.1, gt=0)
     """How much the preference loss holds on to the quantized model (arXiv 2305.18290)."""
-    preference_weight: float = Field(0.2, ge=0)
+    preference_weight: float = Field(default=0.2, ge=0)
     """Weight of the preference loss. Alone it lowers the loss and the accuracy alike."""
-    sft_weight: float = Field(1.0, ge=0)
+    sft_weight: float = Field(default=1.0, ge=0)
     """Weight of the likelihood of the chosen continuation; 0 is pure DPO."""
-    max_tokens: int = Field(1024, ge=16)
+    max_tokens: int = Field(default=1024, ge=16)
     """Longest prompt with continuation; what is longer is cut at its end."""
-    time_limit: float | None = Field(None, gt=0)
+    time_limit: float | None = Field(default=None, gt=0)
     """Seconds after which training stops at the end of a step, keeping what it has; the result then
     depends on the speed of the machine. None for no limit."""
     seed: int = 0

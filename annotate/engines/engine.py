@@ -22,11 +22,11 @@ class Prompt(NamedTuple):
 class Sampling(Config):
     """How tokens are chosen."""
 
-    max_tokens: int = Field(512, ge=1)
+    max_tokens: int = Field(default=512, ge=1)
     """Longest completion, in tokens; one that reaches it finishes as `length`."""
-    temperature: float = Field(0.0, ge=0)
+    temperature: float = Field(default=0.0, ge=0)
     """0 is greedy."""
-    samples: int = Field(1, ge=1)
+    samples: int = Field(default=1, ge=1)
     """Completions per prompt."""
     seed: int = 0
     """Same seed, same prompts, same engine: same completions."""
