@@ -82,6 +82,10 @@ def test_a_proof_overrules_a_later_fault_and_a_clean_bill_but_people_look():
         )
 
 
+def test_a_proof_overrules_a_majority_for_a_later_fault():
+    assert decide([proof(2), vote("a", 4), vote("b", 4)]).verdict.first_fault == 2
+
+
 def test_a_tie_goes_to_the_earlier_fault():
     verdict = decide([proof(3), vote("rollout", 1)]).verdict
     assert (verdict.first_fault, verdict.error_type, verdict.needs_review) == (1, ErrorType.METHOD, True)
