@@ -1,7 +1,7 @@
 """What makes decoding on a CPU fast: attention without copies of keys, and a cache that grows in blocks.
 
-Both compute what transformers' own do; only the memory traffic differs. Together they made a
-model of 3M parameters about 1.5 times as fast at 128 rows.
+Both compute what transformers' own do; only the memory traffic differs. Together they
+take a tenth to a fifth off the CPU time of a model of 3M parameters at 64 to 256 rows.
 """
 
 from __future__ import annotations
