@@ -15,11 +15,11 @@ from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
 
 from ..datasets import stories
 from ..datasets.abacus import LARGEST, LEVELS, program_of, stream_problems
@@ -28,9 +28,11 @@ from ..datasets.records import Problem, Split
 
 CHUNK = 2048  # problems generated, sorted by length and batched together; a run resumes at a chunk's start
 CURRICULUM = ((12, 3), (20, 5))  # (until this chunk, problems of at most so many steps)
-DRILLS_FROM = 14  # the chunk from which on bare equations are mixed in, once numbers can be copied
-DRILLS = 1536  # rows of them per chunk
+DRILLS = ((14, 0), (20, 1536))  # (until this chunk, rows of bare equations): many once numbers are copied
+DRILLS_AFTER = 640
 EQUATIONS = 24  # per row
+RESPELL_AT = 24  # the chunk from which on numbers are spelled as they are in use
+START = "<|im_start|>"
 EOS = "<|im_end|>"
 PAD = "<|endoftext|>"
 CHAT_TEMPLATE = (
@@ -41,7 +43,20 @@ CHAT_TEMPLATE = (
 )
 
 
-def train_tokenizer() -> PreTrainedTokenizerFast:
+class Tokenizers(NamedTuple):
+    """Two ways of spelling the same vocabulary."""
+
+    spaced: PreTrainedTokenizerFast
+    """The first digit of a number carries the space before it: fewer tokens, to learn the language from."""
+    final: Qwen2Tokenizer
+    """As transformers' Qwen2 tokenizer spells: the space and every digit are tokens."""
+
+    def of_chunk(self, chunk: int) -> PreTrainedTokenizerFast:
+        """The spelling that a chunk is learned in."""
+        return self.spaced if chunk < RESPELL_AT else self.final
+
+
+def train_tokenizers() -> Tokenizers:
     """Byte-level BPE over abacus' language; every digit is a token, so that numbers are spelled."""
     texts = list[str]()
     for problem in islice(stream_problems(Split.TRAIN, seed=-1), 4000):
@@ -56,16 +71,25 @@ def train_tokenizer() -> PreTrainedTokenizerFast:
     tokenizer.decoder = decoders.ByteLevel()  # pyright: ignore[reportAttributeAccessIssue]
     trainer = trainers.BpeTrainer(
         vocab_size=896,
-        special_tokens=[PAD, "<|im_start|>", EOS],
+        special_tokens=[PAD, START, EOS],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, eos_token=EOS, pad_token=PAD, model_max_length=1024
+    spaced = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=EOS, pad_token=PAD)
+    spaced.chat_template = CHAT_TEMPLATE
+    learned = json.loads(tokenizer.to_str())["model"]
+    final = Qwen2Tokenizer(
+        vocab=learned["vocab"],
+        merges=[tuple(merge) for merge in learned["merges"]],
+        eos_token=EOS,
+        pad_token=PAD,
+        unk_token=PAD,
+        extra_special_tokens=[START],
+        model_max_length=1024,
     )
-    fast.chat_template = CHAT_TEMPLATE
-    return fast
+    final.chat_template = CHAT_TEMPLATE
+    return Tokenizers(spaced, final)
 
 
 def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen2ForCausalLM:
@@ -117,10 +141,9 @@ def rows_of_chunk(tokenizer: PreTrainedTokenizerFast, chunk: int) -> list[Row]:
         prompt_ids: list[int] = template(prompt, add_special_tokens=False)["input_ids"]
         answer_ids: list[int] = template(solution_text(problem) + EOS, add_special_tokens=False)["input_ids"]
         rows.append((prompt_ids + answer_ids, [-100] * len(prompt_ids) + answer_ids))
-    if chunk >= DRILLS_FROM:
-        rng = Random(f"drills:{chunk}")
-        rows += [drill_row(tokenizer, rng) for _ in range(DRILLS)]
-    return rows
+    rng = Random(f"drills:{chunk}")
+    drills = next((count for until, count in DRILLS if chunk < until), DRILLS_AFTER)
+    return rows + [drill_row(tokenizer, rng) for _ in range(drills)]
 
 
 def drill_row(tokenizer: PreTrainedTokenizerFast, rng: Random) -> Row:
@@ -216,8 +239,8 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
 
-    tokenizer = train_tokenizer()
-    model = build_model(tokenizer, args.seed)
+    tokenizers = train_tokenizers()
+    model = build_model(tokenizers.final, args.seed)
     optims = optimizers(model, args.adam_rate, args.muon_rate)
     base_rates = [optim.param_groups[0]["lr"] for optim in optims]
     checkpoint, log = args.out / "checkpoint.pt", args.out / "training_log.jsonl"
@@ -232,8 +255,8 @@ def main() -> None:
     started, last_save, recent = time.monotonic() - seconds, time.monotonic(), list[float]()
     model.train()
     while seen < args.tokens:
-        rows = rows_of_chunk(tokenizer, chunk)
-        for ids, labels in batches_of_chunk(rows, chunk, args.batch, _token_id(tokenizer, PAD)):
+        rows = rows_of_chunk(tokenizers.of_chunk(chunk), chunk)
+        for ids, labels in batches_of_chunk(rows, chunk, args.batch, _token_id(tokenizers.final, PAD)):
             done = min(1.0, seen / args.tokens)
             # Warm-up, a plateau, and a linear decay over the last third: a run can be ended early by
             # starting it again with fewer tokens.
@@ -281,7 +304,7 @@ def main() -> None:
     finished.to(torch.bfloat16).eval()
     finished.config.dtype = torch.bfloat16
     finished.save_pretrained(args.out)
-    template: Any = tokenizer
+    template: Any = tokenizers.final
     template.save_pretrained(args.out)
 
 

@@ -1,0 +1,97 @@
+"""Every command on small files, as a person would type it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from firstfault.cli.main import main
+from firstfault.datasets.abacus import generate
+from firstfault.datasets.injector import inject, right_solution
+from firstfault.datasets.records import ErrorType, Solution, Split
+from firstfault.datasets.store import read_records, write_records
+from firstfault.models import BUNDLED
+
+bundled = pytest.mark.skipif(not BUNDLED.is_dir(), reason="needs the bundled model")
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict:
+    assert main([*map(str, arguments), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.fixture
+def problems(tmp_path: Path) -> Path:
+    write_records(tmp_path / "problems.jsonl", generate(Split.MINING, 12, levels=[2]))
+    return tmp_path / "problems.jsonl"
+
+
+def test_measure_grades_and_compares_solutions_from_files(tmp_path: Path, problems: Path, capsys):
+    known = generate(Split.MINING, 12, levels=[2])
+    right = [{"problem_id": p.id, "text": right_solution(p).text} for p in known]
+    wrong = [*right[:-3], *({**row, "text": "Answer: 1"} for row in right[-3:])]
+    for name, rows in (("full", right), ("awq", wrong)):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = run(
+        capsys,
+        *("measure", "--problems", problems, "--solutions", f"full_precision={tmp_path / 'full.jsonl'}"),
+        *("--solutions", f"awq={tmp_path / 'awq.jsonl'}", "--out", tmp_path / "graded"),
+    )
+    assert found["models"]["full_precision"]["correct"] == 12
+    assert found["comparisons"]["awq"]["regressions"] == [p.id for p in known[-3:]]
+    graded = read_records(tmp_path / "graded" / "awq.jsonl", Solution)
+    assert [one.correct for one in graded] == [True] * 9 + [False] * 3
+    assert graded[-1].answer == "1"
+
+
+def test_judge_keeps_ids_and_writes_a_line_an_item(tmp_path: Path, capsys):
+    items = [
+        {"id": "good", "problem": "q", "steps": ["1 + 1 = 2", "so 2"]},
+        {"id": "bad", "problem": "q", "steps": ["1 + 1 = 2", "2 * 3 = 7"]},
+        {"id": "odd", "problem": "q", "steps": "not a list"},
+    ]
+    (tmp_path / "items.json").write_text(json.dumps(items))
+    found = run(capsys, "judge", tmp_path / "items.json", "--judge", "symbolic", "--out", tmp_path / "v.jsonl")
+    assert (found["items"], found["faulty"], found["unscored"]) == (3, 1, 1)
+    rows = [json.loads(line) for line in (tmp_path / "v.jsonl").read_text().splitlines()]
+    assert [row["id"] for row in rows] == ["good", "bad", "odd"]
+    assert set(rows[0]) == {"id", "status", "first_fault", "error_type", "confidence", "rationale"}
+    assert (rows[1]["first_fault"], rows[1]["error_type"]) == (1, "execution")
+
+
+@bundled
+def test_quantize_judge_curate_and_restore_from_files_to_files(tmp_path: Path, problems: Path, capsys):
+    quantized = tmp_path / "quantized"
+    made = run(capsys, "quantize", BUNDLED, "--scheme", "W4A16", "--group-size", 32, "--out", quantized)
+    assert made["name"] == "rtn-w4g32"
+    known = generate(Split.MINING, 12, levels=[2])
+    planted = [inject(problem, 0, ErrorType.EXECUTION) for problem in known]
+    write_records(tmp_path / "solutions.jsonl", [one.solution for one in planted if one is not None])
+    judged = run(
+        capsys,
+        *("judge", tmp_path / "solutions.jsonl", "--problems", problems, "--judge", "panel"),
+        *("--model", BUNDLED, "--max-tokens", 96, "--out", tmp_path / "v.jsonl"),
+    )
+    assert judged["faulty"] == len([one for one in planted if one is not None])
+    curated = run(
+        capsys,
+        *("curate", "--problems", problems, "--solutions", tmp_path / "solutions.jsonl"),
+        *("--verdicts", tmp_path / "v.jsonl", "--model", BUNDLED, "--size", 4, "--max-tokens", 96),
+        *("--out", tmp_path / "pairs.jsonl"),
+    )
+    assert curated["chosen"] == 4
+    restored = run(
+        capsys,
+        *("restore", "--model", quantized, "--pairs", tmp_path / "pairs.jsonl", "--out", tmp_path / "adapter"),
+        *("--set", "epochs=1"),
+    )
+    assert restored["pairs"] == 4
+    assert (tmp_path / "adapter" / "adapter_model.safetensors").is_file()
+
+
+@bundled
+def test_measure_generates_with_a_model(problems: Path, capsys):
+    found = run(
+        capsys, "measure", "--problems", problems, "--model", f"bundled={BUNDLED}", "--max-tokens", 96
+    )
+    assert found["models"]["bundled"]["n"] == 12
+    assert found["models"]["bundled"]["correct"] >= 9

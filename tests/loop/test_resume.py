@@ -1,0 +1,131 @@
+"""Runs are killed for real, at random moments, and must end as if nothing had happened."""
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from firstfault.datasets.errors import ConfigError
+from firstfault.loop.config import RunConfig, parse_config
+from firstfault.models import BUNDLED
+
+KILLS = 20
+SMALL = {
+    "problems": {"abacus": {"mining": 48, "held_out": 24, "levels": [2, 3]}},
+    "variants": [{"method": "rtn", "scheme": "W2A16", "group_size": 32}],
+    "sampling": {"max_tokens": 96},
+    "judge": {"samples": 2, "injected": 20},
+    "restore": {"epochs": 1},
+    "batch_size": 8,
+    "threads": 1,
+}
+
+pytestmark = pytest.mark.skipif(not BUNDLED.is_dir(), reason="needs the bundled model")
+
+
+def small_config() -> RunConfig:
+    return parse_config(dict(SMALL), RunConfig, "small")
+
+
+def go(folder: Path) -> None:
+    """What the killed processes do; at module level so that they can be started."""
+    from firstfault.loop.run import run
+
+    run(small_config(), folder)
+
+
+@pytest.fixture(scope="module")
+def starter():
+    """Starts processes from a server that has the heavy imports behind it."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["firstfault.loop.run", "llmcompressor", "trl", "peft"])
+    return context
+
+
+def start(context, folder: Path):
+    process = context.Process(target=go, args=(folder,))
+    process.start()
+    return process
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All that a run made, times aside."""
+    found = {
+        str(path.relative_to(folder)): path.read_bytes()
+        for pattern in ("**/*.parquet", "**/*.safetensors", "facts/*.json", "restored/*/*.json")
+        for path in sorted(folder.glob(pattern))
+        if path.name != "seconds.json"
+    }
+    for name, content in found.items():
+        if name.startswith("facts/quantize-"):
+            facts = json.loads(content)
+            del facts["seconds"]
+            found[name] = json.dumps(facts).encode()
+    report = json.loads((folder / "report.json").read_text())
+    for timed in ("seconds", "created_at", "command"):
+        report.pop(timed)
+    for variant in report["variants"].values():
+        variant.pop("seconds")
+    return {**found, "report.json": json.dumps(report).encode()}
+
+
+def test_a_run_killed_at_random_moments_ends_with_the_same_bytes(tmp_path: Path, starter):
+    started = time.monotonic()
+    reference = start(starter, tmp_path / "reference")
+    reference.join()
+    assert reference.exitcode == 0
+    takes = time.monotonic() - started
+    expected = contents(tmp_path / "reference")
+    assert any(name.startswith("restored/") for name in expected)
+
+    rng = random.Random(0)
+    kills = runs = 0
+    while kills < KILLS:
+        folder = tmp_path / f"killed-{runs}"
+        process = start(starter, folder)
+        process.join(timeout=rng.uniform(0, 0.7 * takes))
+        if process.exitcode is None:
+            os.kill(process.pid, signal.SIGKILL)
+            process.join()
+            assert process.exitcode == -signal.SIGKILL
+            kills += 1
+        else:
+            assert process.exitcode == 0
+            assert contents(folder) == expected
+            runs += 1
+    folder = tmp_path / f"killed-{runs}"
+    last = start(starter, folder)
+    last.join()
+    assert last.exitcode == 0
+    assert contents(folder) == expected
+    leftovers = [path for path in folder.rglob("*") if path.name.startswith(".") and path.name != ".lock"]
+    assert not leftovers
+
+
+def test_a_folder_of_another_configuration_is_refused(tmp_path: Path):
+    from firstfault.loop.folder import RunFolder
+
+    RunFolder(tmp_path).claim(small_config())
+    other = parse_config({**SMALL, "seed": 1}, RunConfig, "small")
+    with pytest.raises(ConfigError, match="another configuration \\(seed differ"):
+        RunFolder(tmp_path).claim(other)
+
+
+def test_a_folder_with_other_things_in_it_is_refused(tmp_path: Path):
+    from firstfault.loop.folder import RunFolder
+
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(ConfigError, match="not of a run"):
+        RunFolder(tmp_path).claim(small_config())
+
+
+def test_two_runs_in_one_folder_are_refused(tmp_path: Path):
+    from firstfault.loop.folder import RunFolder
+
+    with RunFolder(tmp_path).locked(), pytest.raises(ConfigError, match="another run is at work"):
+        with RunFolder(tmp_path).locked():
+            pass
