@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from ..annotate.engines.loading import load_tokenizer
 from ..datasets.errors import ConfigError, InputError, ModelError
-from ..datasets.records import Continuation, Pair, Subtype
+from ..datasets.records import Pair, Subtype
 from ..quant.checkpoint import read_checkpoint, replacing_folder, weights_sha256
 from ..quant.silence import silenced
 from .config import RestoreConfig
@@ -66,7 +66,7 @@ def train(
     A chosen continuation ends with the end token and so does a rejected one that ended by itself.
     One that never did (a loop, an answer cut off) gets no end token, since pushing it down would
     teach not to stop, and is cut at the length of the chosen one: what a loop goes on to say
-    teaches nothing. A chosen one that is only a corrected step gets none either.
+    teaches nothing.
 
     Args:
         checkpoint: Model folder, usually quantized.
@@ -130,7 +130,6 @@ def preference_rows(
             "prompt": pair.prompt.removeprefix(start) if opens else pair.prompt,
             "chosen": pair.chosen,
             "rejected": pair.rejected,
-            "chosen_ends": pair.chosen_from is not Continuation.CORRECTION,
             "rejected_ends": pair.solution_id not in unfinished and pair.subtype not in _NEVER_ENDS,
         }
         for pair in pairs
@@ -214,16 +213,13 @@ class _Collator:
 
 
 def trimmed(example: dict[str, Any]) -> dict[str, list[int]]:
-    """Return the two continuations' tokens without the end tokens that TRL added out of place.
+    """Return the two continuations' tokens without an end token that TRL added out of place.
 
     Args:
-        example: `chosen_ids` and `rejected_ids`, each with an end token last, `chosen_ends` and
-            `rejected_ends`.
+        example: `chosen_ids` and `rejected_ids`, each with an end token last, and `rejected_ends`.
     """
     chosen, rejected = example["chosen_ids"], example["rejected_ids"]
-    if not example["chosen_ends"]:
-        chosen = chosen[:-1]
-    if not (example["chosen_ends"] and example["rejected_ends"]):
+    if not example["rejected_ends"]:
         rejected = rejected[:-1][: max(len(chosen), 1)]
     return {"chosen_ids": chosen, "rejected_ids": rejected}
 

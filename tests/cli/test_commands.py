@@ -50,7 +50,8 @@ def test_judge_keeps_ids_and_writes_a_line_an_item(tmp_path: Path, capsys):
         {"id": "odd", "problem": "q", "steps": "not a list"},
     ]
     (tmp_path / "items.json").write_text(json.dumps(items))
-    found = run(capsys, "judge", tmp_path / "items.json", "--judge", "symbolic", "--out", tmp_path / "v.jsonl")
+    out = tmp_path / "v.jsonl"
+    found = run(capsys, "judge", tmp_path / "items.json", "--judge", "symbolic", "--out", out)
     assert (found["items"], found["faulty"], found["unscored"]) == (3, 1, 1)
     rows = [json.loads(line) for line in (tmp_path / "v.jsonl").read_text().splitlines()]
     assert [row["id"] for row in rows] == ["good", "bad", "odd"]
@@ -81,8 +82,8 @@ def test_quantize_judge_curate_and_restore_from_files_to_files(tmp_path: Path, p
     assert curated["chosen"] == 4
     restored = run(
         capsys,
-        *("restore", "--model", quantized, "--pairs", tmp_path / "pairs.jsonl", "--out", tmp_path / "adapter"),
-        *("--set", "epochs=1"),
+        *("restore", "--model", quantized, "--pairs", tmp_path / "pairs.jsonl"),
+        *("--out", tmp_path / "adapter", "--set", "epochs=1"),
     )
     assert restored["pairs"] == 4
     assert (tmp_path / "adapter" / "adapter_model.safetensors").is_file()

@@ -49,9 +49,8 @@ def test_a_malformed_line_is_named_by_file_and_number(tmp_path: Path, capsys):
     problems = jsonl(tmp_path / "problems.jsonl", PROBLEMS)
     solutions = tmp_path / "a.jsonl"
     solutions.write_text('{"question": "1 + 1?", "text": "Answer: 2"}\n{"question": \n')
-    said = error_of(
-        capsys, ["measure", "--problems", problems, "--solutions", f"a={solutions}", "--out", tmp_path / "out"]
-    )
+    arguments = ["measure", "--problems", problems, "--solutions", f"a={solutions}"]
+    said = error_of(capsys, [*arguments, "--out", tmp_path / "out"])
     assert "a.jsonl:2: not JSON" in said
     assert not (tmp_path / "out").exists()
 

@@ -56,10 +56,11 @@ def test_all_numbers_of_a_problem_differ(problems: list[Problem]):
 
 
 def test_splits_share_no_template_with_the_same_numbers():
-    drawn = {
-        split: {signature(program_of(p)) for seed in (0, 1) for p in generate(split, 400, seed=seed, levels=[2])}
-        for split in Split
-    }
+    def drawn_from(split: Split) -> set[str]:
+        problems = [p for seed in (0, 1) for p in generate(split, 400, seed=seed, levels=[2])]
+        return {signature(program_of(problem)) for problem in problems}
+
+    drawn = {split: drawn_from(split) for split in Split}
     assert not drawn[Split.MINING] & drawn[Split.HELD_OUT]
     assert not drawn[Split.TRAIN] & (drawn[Split.MINING] | drawn[Split.HELD_OUT])
 

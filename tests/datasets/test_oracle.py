@@ -5,7 +5,7 @@ from firstfault.datasets.records import ErrorType, Finish, Problem, Solution, Su
 
 PROGRAM = Program(
     template="home groups lose times",
-    givens=(Given(text="4"), Given(text="12"), Given(text="9"), Given(text="3"), Given(text="71", used=False)),
+    givens=(*(Given(text=text) for text in ("4", "12", "9", "3")), Given(text="71", used=False)),
     nodes=(
         Node(op="*", left="g0", right="g1", value=48, says="Mia had {} apples."),
         Node(op="-", left="n0", right="g2", value=39, says="Mia had {} apples left."),

@@ -2,8 +2,7 @@ from pathlib import Path
 
 import pytest
 from firstfault.datasets.errors import ConfigError
-from firstfault.loop.config import QUICKSTART, parse_config, read_config, write_config
-from firstfault.loop.config import RunConfig
+from firstfault.loop.config import QUICKSTART, RunConfig, parse_config, read_config, write_config
 
 MINIMAL = "variants:\n  - {method: rtn, scheme: W3A16}\n"
 
@@ -87,12 +86,16 @@ def test_every_field_is_documented():
                 missing.append(place + name)
         return missing
 
-    assert undocumented(RunConfig) == [
-        "problems.abacus.seed",
-        "problems.files.mining",
-        "problems.files.held_out",
-        "curate.seed",
-    ] or undocumented(RunConfig) == []
+    assert (
+        undocumented(RunConfig)
+        == [
+            "problems.abacus.seed",
+            "problems.files.mining",
+            "problems.files.held_out",
+            "curate.seed",
+        ]
+        or undocumented(RunConfig) == []
+    )
 
 
 def test_a_plain_mapping_is_validated_the_same_way():

@@ -126,6 +126,6 @@ def test_a_folder_with_other_things_in_it_is_refused(tmp_path: Path):
 def test_two_runs_in_one_folder_are_refused(tmp_path: Path):
     from firstfault.loop.folder import RunFolder
 
-    with RunFolder(tmp_path).locked(), pytest.raises(ConfigError, match="another run is at work"):
-        with RunFolder(tmp_path).locked():
-            pass
+    second = RunFolder(tmp_path).locked()
+    with RunFolder(tmp_path).locked(), pytest.raises(ConfigError, match="another run is at work"), second:
+        pass

@@ -3,7 +3,7 @@ import json
 import pytest
 from firstfault.annotate.engines.engine import Prompt, Sampling
 from firstfault.datasets.errors import ConfigError, InputError
-from firstfault.datasets.records import Continuation, Pair, Subtype
+from firstfault.datasets.records import Pair, Subtype
 from firstfault.quant.checkpoint import weights_sha256
 from firstfault.quant.recipes import Recipe
 from firstfault.restore.config import RestoreConfig
@@ -75,22 +75,16 @@ def test_training_again_gives_the_same_bytes(tiny_model, tmp_path):
 
 def test_continuations_that_did_not_end_teach_nothing_about_ending():
     ended = {"chosen_ids": [1, 2, 9], "rejected_ids": [3, 3, 3, 3, 3, 9]}
-    assert trimmed({**ended, "chosen_ends": True, "rejected_ends": True}) == ended
-    assert trimmed({**ended, "chosen_ends": True, "rejected_ends": False})["rejected_ids"] == [3, 3, 3]
-    assert trimmed({**ended, "chosen_ends": False, "rejected_ends": True}) == {
-        "chosen_ids": [1, 2],
-        "rejected_ids": [3, 3],
-    }
+    assert trimmed({**ended, "rejected_ends": True}) == ended
+    assert trimmed({**ended, "rejected_ends": False}) == {"chosen_ids": [1, 2, 9], "rejected_ids": [3, 3, 3]}
 
 
-def test_unfinished_solutions_and_bare_corrections_are_told_apart(tiny_model):
+def test_solutions_that_never_ended_are_told_apart(tiny_model):
     from firstfault.annotate.engines.loading import load_tokenizer
     from firstfault.restore.preference import preference_rows
 
-    pairs = [*PAIRS[:3], pair(4, chosen_from=Continuation.CORRECTION)]
-    rows = preference_rows(pairs, load_tokenizer(tiny_model), unfinished={"s1"})
-    assert [row["rejected_ends"] for row in rows] == [True, False, False, True]
-    assert [row["chosen_ends"] for row in rows] == [True, True, True, False]
+    rows = preference_rows(PAIRS[:3], load_tokenizer(tiny_model), unfinished={"s1"})
+    assert [row["rejected_ends"] for row in rows] == [True, False, False]
 
 
 def test_no_pairs_and_unknown_targets_are_refused_and_nothing_written(tiny_model, tmp_path):
