@@ -58,7 +58,7 @@ class Journal:
         content = self._path.read_bytes()
         whole = content[: content.rfind(b"\n") + 1]
         for line in whole.splitlines():
-            entry = json.loads(line)
+            entry: dict[str, Any] = json.loads(line)
             self._done[entry["key"]] = entry["value"]
         if len(whole) < len(content):
             with self._path.open("r+b") as file:

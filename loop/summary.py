@@ -68,7 +68,7 @@ def summarise(config: RunConfig, folder: RunFolder, *, command: str = "") -> Rep
 
 def _variant(config: RunConfig, folder: RunFolder, name: str) -> VariantReport:
     recipe = next(recipe for recipe in config.variants if recipe.name == name)
-    made = folder.facts(f"quantize-{name}")
+    made, spent = folder.facts(f"quantize-{name}"), folder.facts("seconds")
     full = folder.solutions(FULL_PRECISION, Split.HELD_OUT)
     quantized = folder.solutions(name, Split.HELD_OUT)
     comparison = compare(full, quantized)
@@ -94,7 +94,7 @@ def _variant(config: RunConfig, folder: RunFolder, name: str) -> VariantReport:
         flips=Flips.of(comparison),
         held_out=comparison.n,
         behaviour=behaviour,
-        seconds={"quantize": made["seconds"]} if "seconds" in made else {},
+        seconds={"quantize": made["seconds"], **({"restore": spent["restore"]} if restoring else {})},
         **restoring,
     )
 

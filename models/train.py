@@ -79,9 +79,10 @@ def train_tokenizers() -> Tokenizers:
     spaced = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=EOS, pad_token=PAD)
     spaced.chat_template = CHAT_TEMPLATE
     learned = json.loads(tokenizer.to_str())["model"]
+    merges: Any = [tuple(merge) for merge in learned["merges"]]  # the annotation knows files only
     final = Qwen2Tokenizer(
         vocab=learned["vocab"],
-        merges=[tuple(merge) for merge in learned["merges"]],
+        merges=merges,
         eos_token=EOS,
         pad_token=PAD,
         unk_token=PAD,

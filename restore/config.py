@@ -12,7 +12,7 @@ class RestoreConfig(Config):
 
     epochs: float = Field(default=3.0, gt=0)
     """Times every pair is seen; an epoch of 332 short pairs on 3M parameters takes 20 CPU seconds."""
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(default=1e-3, gt=0)
     """Highest rate; warms up over 5% of the steps and falls as a cosine. A large model wants less."""
     rank: int = Field(default=16, ge=1)
     """Rank of the adapter."""
