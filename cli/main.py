@@ -7,11 +7,13 @@ is a bug and keeps its traceback. Subcommands import what they need when they ru
 import sys
 from collections.abc import Sequence
 
-import click
 import typer
 
+# typer carries its own click and does not pass this class on.
+from typer._click.exceptions import UsageError
+
 from ..datasets.errors import FirstFaultError
-from . import runs, steps
+from . import measuring, mending, runs
 
 app = typer.Typer(
     name="firstfault",
@@ -23,11 +25,11 @@ app = typer.Typer(
 )
 app.command()(runs.quickstart)
 app.command()(runs.run)
-app.command()(steps.quantize)
-app.command()(steps.measure)
-app.command()(steps.judge)
-app.command()(steps.curate)
-app.command()(steps.restore)
+app.command()(measuring.quantize)
+app.command()(measuring.measure)
+app.command()(mending.judge)
+app.command()(mending.curate)
+app.command()(mending.restore)
 app.command()(runs.report)
 app.command()(runs.show)
 
@@ -43,10 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FirstFaultError as error:
         print(f"error: {_line(str(error))}. {_line(error.hint)}", file=sys.stderr)
         return 2
-    except click.ClickException as error:
+    except UsageError as error:
         error.show()
         return 2
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         print("\nStopped. Nothing is lost: the same command goes on from here.", file=sys.stderr)
         return 130
     return result if isinstance(result, int) else 0

@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .options import Json, Set
+
 if TYPE_CHECKING:
     from ..loop.config import RunConfig
     from ..loop.report import Report
 
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a field, e.g. restore.epochs=2. Repeatable."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 RunPath = Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)]
 
 
@@ -49,7 +46,7 @@ def run(
 def report(path: RunPath, as_json: Json = False) -> None:
     """Write report.html and report.json of a run anew."""
     from ..loop.folder import RunFolder
-    from ..loop.report import write_report
+    from ..loop.report_file import write_report
     from ..loop.summary import summarise
 
     folder = RunFolder(path)
@@ -60,7 +57,7 @@ def report(path: RunPath, as_json: Json = False) -> None:
 
 def show(path: RunPath, as_json: Json = False) -> None:
     """Show the result of a run in the terminal."""
-    from ..loop.report import read_report
+    from ..loop.report_file import read_report
 
     _show(read_report(path), path, as_json)
 
@@ -74,7 +71,7 @@ def _run(config: "RunConfig", out: Path, as_json: bool) -> None:
 def _show(made: "Report", path: Path, as_json: bool) -> None:
     from rich.console import Console
 
-    from ..loop.report import HTML_NAME, figures
+    from ..loop.report_file import HTML_NAME, figures
     from ..loop.terminal import show as show_report
 
     if as_json:

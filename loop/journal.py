@@ -94,7 +94,7 @@ class JournaledEngine:
             key = hashlib.sha256(json.dumps(content).encode()).hexdigest()
             if key not in self._journal:
                 self._journal.put(key, _rows(batch, self._engine.complete(batch, sampling)))
-            rows: list[list[Any]] = self._journal.get(key)
+            rows: list[tuple[int, int, str, str, int]] = self._journal.get(key)
             for place, sample, text, finish, tokens in rows:
                 yield Completion(batch[place].key, sample, text, Finish(finish), tokens)
             if self._done is not None:

@@ -1,29 +1,20 @@
 """What a run found, as one value: the figures, the pictures' data, the examples, how it was made.
 
-The stages fill a `Report`; `write_report` turns it into `report.json` (for programs) and
-`report.html` (for people, see `page`), and `read_report` reads it back. Nothing is measured here.
+The stages fill a `Report`; `report_file` writes it for programs and for people. Nothing is measured here.
 """
 
-import json
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from ..annotate.compare import Comparison, Measurement
 from ..annotate.statistics import Interval, wilson_interval
-from ..datasets.errors import InputError
 from ..datasets.records import ErrorType, Pair, Problem, Record, Solution, Verdict
-from ..datasets.store import write_text
 from ..judge.agreement import Agreement
 
-JSON_NAME = "report.json"
-HTML_NAME = "report.html"
 MOST_REGRESSIONS = 20
-_OF_THE_HEADLINE = ("accuracy", "recovery", "flips", "pairs", "held_out")
-_ANEW = "Write it anew: `firstfault report`."
 
 Name = Annotated[str, StringConstraints(min_length=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -237,52 +228,3 @@ def positions(verdicts: Sequence[tuple[Verdict, Solution]]) -> tuple[FaultPositi
         for verdict, solution in verdicts
         if verdict.first_fault is not None and verdict.first_fault < len(solution.steps)
     )
-
-
-def figures(report: Report) -> dict[str, Any]:
-    """Return what `report.json` holds: the report, led by the headline variant's figures."""
-    whole = report.model_dump(mode="json")
-    main = whole["variants"][report.headline]
-    return {**{name: main[name] for name in _OF_THE_HEADLINE}, **whole}
-
-
-def write_report(report: Report, folder: Path) -> Path:
-    """Write `report.json` and `report.html` into `folder`, each atomically.
-
-    Returns:
-        The path of `report.html`.
-    """
-    from .page import render
-
-    page = render(report)
-    write_text(folder / JSON_NAME, _json(report))
-    write_text(folder / HTML_NAME, page)
-    return folder / HTML_NAME
-
-
-def _json(report: Report) -> str:
-    return json.dumps(figures(report), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def read_report(folder: Path) -> Report:
-    """Read the report of a run folder back.
-
-    Raises:
-        InputError: If there is none, or it is not one of ours.
-    """
-    path = folder / JSON_NAME
-    if not path.is_file():
-        raise InputError(f"{path}: no such file", hint="Finish the run first: `firstfault run` resumes it.")
-    try:
-        whole: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return Report.model_validate({k: v for k, v in whole.items() if k not in _OF_THE_HEADLINE})
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            f"{path}: {field}: {first['msg']}", hint="Write it anew: `firstfault report`."
-        ) from None
-    except (ValueError, AttributeError) as error:
-        raise InputError(
-            f"{path}: not a report: {error}", hint="Write it anew: `firstfault report`."
-        ) from None

@@ -13,7 +13,8 @@ from .config import RunConfig
 from .folder import FULL_PRECISION, RunFolder
 from .models import Models, restored_name
 from .progress import Reporter
-from .report import Report, write_report
+from .report import Report
+from .report_file import write_report
 from .stages import curate, judge, make_problems, quantize_variants, restore, solve
 from .summary import summarise
 from .truth import measure_judges

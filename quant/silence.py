@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager, redirect_stderr
@@ -16,6 +17,9 @@ def silenced() -> Generator[None]:
 
     Errors are raised as ever.
     """
+    # Read when llm-compressor is imported, which may be by any of the libraries; it logs to standard output.
+    os.environ.setdefault("LLM_COMPRESSOR_LOG_DISABLED", "true")
+
     from transformers.utils import logging as transformers_logging
 
     logs: Any = transformers_logging

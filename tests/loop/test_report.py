@@ -12,11 +12,9 @@ from firstfault.loop.report import (
     FaultPosition,
     Regression,
     Report,
-    figures,
     positions,
-    read_report,
-    write_report,
 )
+from firstfault.loop.report_file import figures, read_report, write_report
 from firstfault.loop.wording import bare_step, harmless, p_value, summary, title
 from pydantic import ValidationError
 
