@@ -28,8 +28,8 @@ from ..datasets.records import Problem, Split
 
 CHUNK = 2048  # problems generated, sorted by length and batched together; a run resumes at a chunk's start
 CURRICULUM = ((12, 3), (20, 5))  # (until this chunk, problems of at most so many steps)
-DRILLS = ((14, 0), (20, 1536))  # (until this chunk, rows of bare equations): many once numbers are copied
-DRILLS_AFTER = 640
+DRILLS = ((14, 0), (20, 1536), (34, 640))  # (until this chunk, rows of bare equations)
+DRILLS_AFTER = 320
 EQUATIONS = 24  # per row
 RESPELL_AT = 24  # the chunk from which on numbers are spelled as they are in use
 START = "<|im_start|>"

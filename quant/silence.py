@@ -18,7 +18,7 @@ def silenced() -> Generator[None]:
     Errors are raised as ever.
     """
     # Read when llm-compressor is imported, which may be by any of the libraries; it logs to standard output.
-    os.environ.setdefault("LLM_COMPRESSOR_LOG_DISABLED", "true")
+    os.environ.setdefault("LLM_COMPRESSOR_LOG_LEVEL", "CRITICAL")
 
     from transformers.utils import logging as transformers_logging
 
