@@ -1,7 +1,8 @@
 """What kind of fault a step holds, from contrasting it with the right step in its place.
 
-A pure function of text: it knows neither the model nor the program behind a problem. The order of its
-questions is that of the taxonomy's decision hints: false arithmetic, then numbers, then operations.
+A pure function of text: it knows neither the model nor the program behind a problem. It asks in this
+order: the right expression with a false result, then numbers, then operations. So a false equation that
+also takes the wrong numbers is what the wrong numbers make it, and not execution.
 """
 
 import re
@@ -55,8 +56,9 @@ def type_fault(question: str, before: Sequence[str], faulty: str, right: str) ->
         right: The step that should stand in its place.
     """
     claims, right_claims = find_claims(faulty), find_claims(right)
+    expected = {_expression(claim) for claim in right_claims}
     for claim in claims:
-        if not claim.holds:
+        if not claim.holds and (not expected or _expression(claim) in expected):
             return Fault(ErrorType.EXECUTION, Subtype.COMPUTATION, explain(claim))
     if _ANSWER.match(faulty):
         return _type_answer(numbers_of(question), before, faulty, right)
@@ -102,6 +104,12 @@ def _numbers(step: str, claims: Sequence[Claim]) -> Counter[Fraction]:
     if claims:
         return Counter(number for claim in claims for number in claim.numbers)
     return Counter(numbers_of(_HEADING.sub("", step)))
+
+
+def _expression(claim: Claim) -> tuple[tuple[Fraction, ...], tuple[str, ...]]:
+    """What an equation's left side computes; sums and products read the same both ways."""
+    commutes = set(claim.operators) in ({"+"}, {"*"}, set[str]())
+    return tuple(sorted(claim.numbers) if commutes else claim.numbers), claim.operators
 
 
 def _type_answer(given: set[Fraction], before: Sequence[str], faulty: str, right: str) -> Fault:

@@ -32,9 +32,6 @@ class Decision(NamedTuple):
 class PanelJudge:
     """Asks judges in turn and combines their votes.
 
-    A case whose first step is proven faulty is not shown to the judges after: nothing can lie before
-    it. So put the cheapest first.
-
     Args:
         judges: The panel, cheapest first.
         quorum: Share of the usable votes that the winner must exceed, in [0, 1); else people decide.
@@ -55,11 +52,10 @@ class PanelJudge:
         """
         votes: list[list[Verdict]] = [[] for _ in cases]
         for judge in self._judges:
-            open_cases = [index for index in range(len(cases)) if not _is_settled(votes[index])]
             waiting: dict[str, list[int]] = {}
-            for index in open_cases:
-                waiting.setdefault(cases[index].solution.id, []).append(index)
-            for verdict in judge.judge([cases[index] for index in open_cases]):
+            for index, case in enumerate(cases):
+                waiting.setdefault(case.solution.id, []).append(index)
+            for verdict in judge.judge(cases):
                 votes[waiting[verdict.solution_id].pop(0)].append(verdict)
         for ballots in votes:
             yield decide(ballots, quorum=self._quorum, judge=self.name).verdict
@@ -68,8 +64,8 @@ class PanelJudge:
 def decide(votes: Sequence[Verdict], *, quorum: float = 0.5, judge: str = "panel") -> Decision:
     """Combine the votes of a panel on one solution.
 
-    `unsure` and `unscored` votes are kept in the record but carry no weight. On the step of a proof
-    the proof also names the error type. The order of votes never decides.
+    `unsure` and `unscored` votes are kept in the record but carry no weight. On one step, a
+    type found by contrast with a right step stands above the proof's. The order of votes never decides.
 
     Args:
         votes: One verdict per judge, all on the same solution.
@@ -109,14 +105,18 @@ def decide(votes: Sequence[Verdict], *, quorum: float = 0.5, judge: str = "panel
     return Decision(verdict, share)
 
 
-def _rank(ballot: _Ballot, tally: Counter[_Ballot], proven: set[_Ballot]) -> tuple[int, float, bool, str]:
-    # Earliest fault: a fault before another one is what restoring needs to know. On one step a proof
-    # names the type; then the type's name decides, so that the order of judges never does.
+def _rank(
+    ballot: _Ballot, tally: Counter[_Ballot], proven: set[_Ballot]
+) -> tuple[int, float, bool, bool, str]:
+    # Earliest fault: a fault before another one is what restoring needs to know. On one step a type
+    # found by contrast with a right step stands above the proof's, since an equation may be false and
+    # be the wrong one besides; then the type's name decides, so that the order of judges never does.
     first_fault, error_type = ballot
     return (
         -tally[ballot],
         inf if first_fault is None else first_fault,
-        ballot not in proven,
+        error_type is None,
+        ballot in proven,
         error_type or "",
     )
 
@@ -131,10 +131,6 @@ def _place(vote: Verdict) -> float:
 
 def _is_proof(vote: Verdict) -> bool:
     return vote.status is VerdictStatus.FAULTY and vote.judge in PROVING
-
-
-def _is_settled(votes: Sequence[Verdict]) -> bool:
-    return any(_is_proof(vote) and vote.first_fault == 0 for vote in votes)
 
 
 def _confidence(winners: Sequence[Verdict], share: float) -> float | None:

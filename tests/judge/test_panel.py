@@ -91,9 +91,14 @@ def test_a_tie_goes_to_the_earlier_fault():
     assert (verdict.first_fault, verdict.error_type, verdict.needs_review) == (1, ErrorType.METHOD, True)
 
 
-def test_on_the_step_of_a_proof_the_proof_names_the_type():
+def test_on_the_step_of_a_proof_a_contrast_with_the_right_step_names_the_type():
     verdict = decide([proof(2), vote("rollout", 2, ErrorType.CONCEPTUAL)]).verdict
-    assert (verdict.first_fault, verdict.error_type, verdict.needs_review) == (2, ErrorType.EXECUTION, True)
+    assert (verdict.first_fault, verdict.error_type, verdict.needs_review) == (2, ErrorType.CONCEPTUAL, True)
+
+
+def test_a_vote_without_a_type_leaves_the_type_to_the_proof():
+    verdict = decide([proof(2), vote("rollout", 2, None)]).verdict
+    assert (verdict.first_fault, verdict.error_type) == (2, ErrorType.EXECUTION)
 
 
 def test_a_majority_wins_against_one():
@@ -137,12 +142,12 @@ def case(*steps):
     return Case(problem, Solution(problem_id=problem.id, model="m", text="\n".join(steps), steps=steps))
 
 
-def test_a_case_whose_first_step_is_proven_faulty_is_not_shown_to_later_judges():
-    settled, unsettled = case("1 + 1 = 3", "so"), case("1 + 1 = 2", "so")
+def test_every_judge_sees_every_case_and_a_proof_still_bounds_the_step():
+    proven, open_case = case("1 + 1 = 3", "so"), case("1 + 1 = 2", "so")
     later = Recorder()
-    first, second = PanelJudge([SymbolicJudge(), later]).judge([settled, unsettled])
-    assert later.asked == [unsettled.solution.id]
-    assert (first.judge, first.first_fault, len(first.votes)) == ("panel", 0, 1)
+    first, second = PanelJudge([SymbolicJudge(), later]).judge([proven, open_case])
+    assert later.asked == [proven.solution.id, open_case.solution.id]
+    assert (first.judge, first.first_fault, len(first.votes)) == ("panel", 0, 2)
     assert (second.judge, second.first_fault, len(second.votes)) == ("panel", 1, 2)
 
 
