@@ -15,6 +15,8 @@ from typer._click.exceptions import UsageError
 from ..datasets.errors import FirstFaultError
 from . import measuring, mending, runs
 
+_INTERRUPTED = 130  # what typer makes of Ctrl-C, as shells do
+
 app = typer.Typer(
     name="firstfault",
     help="What breaks first when a language model is quantized, and how to mend it.",
@@ -49,8 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         error.show()
         return 2
     except (KeyboardInterrupt, typer.Abort):
+        result = _INTERRUPTED
+    if result == _INTERRUPTED:
         print("\nStopped. Nothing is lost: the same command goes on from here.", file=sys.stderr)
-        return 130
     return result if isinstance(result, int) else 0
 
 

@@ -15,10 +15,10 @@ from firstfault.models import BUNDLED
 
 KILLS = 20
 SMALL = {
-    "problems": {"abacus": {"mining": 48, "held_out": 24, "levels": [2, 3]}},
+    "problems": {"abacus": {"mining": 32, "held_out": 8, "levels": [2]}},
     "variants": [{"method": "rtn", "scheme": "W2A16", "group_size": 32}],
-    "sampling": {"max_tokens": 96},
-    "judge": {"samples": 2, "injected": 20},
+    "sampling": {"max_tokens": 64},
+    "judge": {"samples": 1, "injected": 10},
     "restore": {"epochs": 1},
     "batch_size": 8,
     "threads": 1,
