@@ -3,6 +3,7 @@
 Planted faults have a known step and type, which makes them a test for judges that no model is needed for.
 """
 
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from random import Random
@@ -49,9 +50,15 @@ class _Line(NamedTuple):
     op: str
     right: str
     value: int
+    misread: tuple[str, str] | None = None
+    """A number of the problem, and what stands in its place."""
 
     def text(self, node: Node) -> str:
-        return node.says.replace("{}", f"{self.left} {self.op} {self.right} = {self.value}", 1)
+        if self.misread is not None:
+            number, wrong = self.misread
+            quotes = re.sub(rf"(?<![\d/]){re.escape(number)}(?![\d/%])", wrong, node.quotes)
+            node = node.model_copy(update={"quotes": quotes})
+        return node.text(f"{self.left} {self.op} {self.right} = {self.value}")
 
 
 def inject(problem: Problem, step: int, error_type: ErrorType, *, seed: int = 0) -> Injected | None:
@@ -107,9 +114,9 @@ def _faulty_lines(program: Program, step: int, error_type: ErrorType, rng: Rando
         distractors = [given.text for given in program.givens if not given.used]
         for wrong in (*distractors, *rng.sample(strange, k=8)):
             if node.left.startswith("g") and node.op != "of":
-                yield from _computed(wrong, node.op, right)
+                yield from _computed(wrong, node.op, right, misread=(left, wrong))
             if node.right.startswith("g"):
-                yield from _computed(left, node.op, wrong)
+                yield from _computed(left, node.op, wrong, misread=(right, wrong))
     elif error_type is ErrorType.REASONING:
         # Another number stands where an earlier result belongs.
         numbers = _numbers_of(program)
@@ -123,10 +130,10 @@ def _faulty_lines(program: Program, step: int, error_type: ErrorType, rng: Rando
                     yield from _computed(changed[0], node.op, changed[1])
 
 
-def _computed(left: str, op: str, right: str) -> Iterator[_Line]:
+def _computed(left: str, op: str, right: str, *, misread: tuple[str, str] | None = None) -> Iterator[_Line]:
     value = apply(op, amount(left), amount(right))
     if value is not None and value.denominator == 1 and 0 < value <= _LARGEST:
-        yield _Line(left, op, right, int(value))
+        yield _Line(left, op, right, int(value), misread)
 
 
 def _numbers_of(program: Program) -> set[Fraction]:

@@ -3,8 +3,9 @@
 It is ground truth for tests, calibration and reports, and never a judge in a headline result. What it
 calls which error:
 
-- *conceptual*: a number that is not in the problem, a distractor, or a step about another quantity than
-  its equation computes; an answer that is another quantity than the one asked for.
+- *conceptual*: a number that is not in the problem, a distractor, a sentence quoted that the problem does
+  not hold, or a step about another quantity than its equation computes; an answer that is another quantity
+  than the one asked for.
 - *method*: the right numbers with the wrong operation (formula) or in the wrong order (procedural).
 - *execution*: the right expression with the wrong value.
 - *reasoning*: a number that does not follow from the earlier steps (where an earlier result belongs), or
@@ -24,6 +25,7 @@ from .records import ErrorType, Finish, Problem, Solution, Subtype, Verdict, Ver
 _NUMBER = r"-?\d{1,9}(?:/[1-9]\d{0,8}|%)?"
 _EQUATION = re.compile(rf"({_NUMBER}) (\+|-|\*|/|of) ({_NUMBER}) = (-?\d{{1,9}})(?![\d/%])")
 _ANSWER = re.compile(r"Answer: (-?\d{1,9})")
+_SENTENCE = re.compile(r"[^. ][^.]*\.")
 _STEP = re.compile(r"Step \d+: ")
 _FILLERS = {
     "then",
@@ -76,7 +78,7 @@ def oracle(problem: Problem, solution: Solution) -> Verdict:
     """
     if solution.problem_id != problem.id:
         raise ValueError(f"solution {solution.id} is not of problem {problem.id}")
-    walk = _Walk(program_of(problem))
+    walk = _Walk(program_of(problem), problem.question)
     cut_off = solution.finish is not Finish.STOP
     for index, step in enumerate(solution.steps):
         kind = walk.fault(step)
@@ -115,8 +117,9 @@ def _faulty(solution: Solution, index: int, kind: Kind) -> Verdict:
 class _Walk:
     """A right solution as far as it has been read; nodes may come in any order that their operands allow."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, question: str) -> None:
         self.program = program
+        self.question = question
         self.done: set[int] = set()
         self.said: set[str] = set()
         self.last: Fraction | None = None
@@ -135,14 +138,17 @@ class _Walk:
         equation = read_equation(step)
         if equation is None:
             return _OFF_TOPIC
+        quotes, own = _split(body)
         index = self._computed_by(equation)
         if index is None:
-            return self._fault_of_expression(equation, body)
+            return self._fault_of_expression(equation, own)
         node = self.program.nodes[index]
         if equation.value != node.value:
             return _COMPUTATION
-        if _content(body) != _content(node.says):
+        if _content(own) != _content(node.says):
             return _OVERSIGHT
+        if any(sentence not in self.question for sentence in _SENTENCE.findall(quotes)):
+            return _MISUNDERSTANDING
         self.done.add(index)
         self.last = equation.value
         return None
@@ -162,7 +168,7 @@ class _Walk:
                 return index
         return None
 
-    def _fault_of_expression(self, equation: Equation, body: str) -> Kind:
+    def _fault_of_expression(self, equation: Equation, own: str) -> Kind:
         given = (amount(equation.left), amount(equation.right))
         for _, node in self._open_nodes():
             operands = self._operands(node)
@@ -170,7 +176,7 @@ class _Walk:
                 return _PROCEDURAL if equation.op == node.op else _FORMULA
         if set(given) & self._givens(used=False):
             return _OVERSIGHT
-        return self._fault_of_numbers(given, self._meant(body, given))
+        return self._fault_of_numbers(given, self._meant(own, given))
 
     def _fault_of_numbers(self, given: tuple[Fraction, Fraction], node: Node | None) -> Kind:
         known = self._givens(used=True) | {Fraction(self.program.nodes[i].value) for i in self.done}
@@ -182,10 +188,10 @@ class _Walk:
         # the place of a number of the problem misreads the problem.
         return _LOGIC if any(name.startswith("n") for name in missing) else _MISUNDERSTANDING
 
-    def _meant(self, body: str, given: tuple[Fraction, Fraction]) -> Node | None:
+    def _meant(self, own: str, given: tuple[Fraction, Fraction]) -> Node | None:
         """The next node whose sentence this is, else the one that shares an operand."""
         open_nodes = [node for _, node in self._open_nodes()]
-        text = _EQUATION.sub("{}", body, count=1)
+        text = _EQUATION.sub("{}", own, count=1)
         for node in open_nodes:
             if text == node.says:
                 return node
@@ -205,6 +211,13 @@ class _Walk:
 
     def _givens(self, *, used: bool) -> set[Fraction]:
         return {amount(given.text) for given in self.program.givens if given.used == used}
+
+
+def _split(body: str) -> tuple[str, str]:
+    """What a step quotes, and its own sentence: the first one with an equation, and what comes after it."""
+    equation = _EQUATION.search(body)
+    start = body.rfind(". ", 0, equation.start()) + 2 if equation else 0
+    return (body[:start], body[start:]) if start > 1 else ("", body)
 
 
 def _same_operands(equation: Equation, operands: tuple[Fraction, Fraction], commutes: bool) -> bool:

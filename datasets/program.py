@@ -32,7 +32,13 @@ class Node(Record):
     right: str
     value: int
     says: str
-    """The step's sentence, `{}` standing for the equation."""
+    """The step's own sentence, `{}` standing for the equation."""
+    quotes: str = ""
+    """The sentences of the question that the step goes by; it says them again before its own."""
+
+    def text(self, equation: str) -> str:
+        """The step's text with an equation in it."""
+        return f"{self.quotes} {self.says.replace('{}', equation, 1)}".lstrip()
 
 
 class Program(Record):
@@ -59,7 +65,7 @@ class Program(Record):
 
     def steps(self) -> tuple[str, ...]:
         """The right solution's steps, its answer line last."""
-        lines = [node.says.replace("{}", self.equation(node), 1) for node in self.nodes]
+        lines = [node.text(self.equation(node)) for node in self.nodes]
         return (*(f"Step {n}: {line}" for n, line in enumerate(lines, 1)), f"Answer: {self.answer}")
 
 

@@ -33,6 +33,8 @@ class Story:
         self.holders = rng.sample(self.scene.holders, k=4)
         self.words = {"h": self.holders.pop(), "i": rng.choice(self.scene.items)}
         self.sentences: list[str] = []
+        self.told = 0
+        """How many of the sentences the nodes so far go by."""
         self.givens: list[Given] = []
         self.nodes: list[Node] = []
         self.values: set[Fraction] = set()
@@ -300,7 +302,9 @@ class Story:
             raise DeadEndError
         self._refuse_repeat(value)
         text = _sentence(says.replace("{}", "\0").format(**self.words).replace("\0", "{}"))
-        self.nodes.append(Node(op=op, left=left, right=right, value=int(value), says=text))
+        quotes = " ".join(self.sentences[self.told :])
+        self.told = len(self.sentences)
+        self.nodes.append(Node(op=op, left=left, right=right, value=int(value), says=text, quotes=quotes))
         self.current = f"n{len(self.nodes) - 1}"
 
     def _say(self, kind: str, sentence: str, **numbers: str) -> None:

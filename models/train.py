@@ -13,25 +13,47 @@ import time
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import islice
+from math import inf
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
 import torch
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
+from tokenizers import AddedToken, Regex, Tokenizer, models, pre_tokenizers, trainers
+from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
 
 from ..datasets import stories
 from ..datasets.abacus import LARGEST, LEVELS, program_of, stream_problems
 from ..datasets.program import amount
 from ..datasets.records import Problem, Split
+from .induction import begin_with_induction
 
 CHUNK = 2048  # problems generated, sorted by length and batched together; a run resumes at a chunk's start
-CURRICULUM = ((12, 3), (20, 5))  # (until this chunk, problems of at most so many steps)
-DRILLS = ((14, 0), (20, 1536), (34, 640))  # (until this chunk, rows of bare equations)
-DRILLS_AFTER = 320
+
+
+class Lesson(NamedTuple):
+    """What a chunk holds."""
+
+    until: float
+    """The first chunk that is another lesson."""
+    longest: int = LEVELS[-1]
+    """Steps of its longest problems."""
+    distractors: int = 2
+    drills: int = 160
+    """Rows of bare equations."""
+    copies: int = 0
+    """Rows of random sentences to quote."""
+
+
+CURRICULUM = (
+    Lesson(1, longest=3, distractors=0, drills=1024, copies=768),
+    Lesson(2, longest=3, drills=1024, copies=512),
+    Lesson(4, longest=5, drills=1024, copies=256),
+    Lesson(inf, drills=640, copies=128),
+)
 EQUATIONS = 24  # per row
-RESPELL_AT = 24  # the chunk from which on numbers are spelled as they are in use
+WORDS = 960  # tokens of text; the numbers come on top
+VOCABULARY = 1280
 START = "<|im_start|>"
 EOS = "<|im_end|>"
 PAD = "<|endoftext|>"
@@ -43,41 +65,26 @@ CHAT_TEMPLATE = (
 )
 
 
-class Tokenizers(NamedTuple):
-    """Two ways of spelling the same vocabulary."""
+def train_tokenizer() -> Qwen2Tokenizer:
+    """Byte-level BPE over abacus' language, on top of it a token for every number that a story can hold.
 
-    spaced: PreTrainedTokenizerFast
-    """The first digit of a number carries the space before it: fewer tokens, to learn the language from."""
-    final: Qwen2Tokenizer
-    """As transformers' Qwen2 tokenizer spells: the space and every digit are tokens."""
-
-    def of_chunk(self, chunk: int) -> PreTrainedTokenizerFast:
-        """The spelling that a chunk is learned in."""
-        return self.spaced if chunk < RESPELL_AT else self.final
-
-
-def train_tokenizers() -> Tokenizers:
-    """Byte-level BPE over abacus' language; every digit is a token, so that numbers are spelled."""
+    A number and the space before it are one token: a small model copies one token long before it copies
+    three digits. Numbers elsewhere (`$45`, larger ones) are spelled in digits, as Qwen2's tokenizers do.
+    """
     texts = list[str]()
     for problem in islice(stream_problems(Split.TRAIN, seed=-1), 4000):
         texts += [problem.question, solution_text(problem), "user", "assistant"]
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(  # pyright: ignore[reportAttributeAccessIssue]
-        [
-            pre_tokenizers.Split(Regex(r" ?\d"), "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False),
-        ]
+        [pre_tokenizers.Split(Regex(r"\d"), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False)]
     )
-    tokenizer.decoder = decoders.ByteLevel()  # pyright: ignore[reportAttributeAccessIssue]
     trainer = trainers.BpeTrainer(
-        vocab_size=896,
+        vocab_size=WORDS,
         special_tokens=[PAD, START, EOS],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    spaced = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=EOS, pad_token=PAD)
-    spaced.chat_template = CHAT_TEMPLATE
     learned = json.loads(tokenizer.to_str())["model"]
     merges: Any = [tuple(merge) for merge in learned["merges"]]  # the annotation knows files only
     final = Qwen2Tokenizer(
@@ -89,18 +96,20 @@ def train_tokenizers() -> Tokenizers:
         extra_special_tokens=[START],
         model_max_length=1024,
     )
+    numbers = [*map(str, range(1, LARGEST + 1)), *stories.SHARE_WORDS]
+    final.add_tokens([AddedToken(f" {number}", normalized=False) for number in numbers])
     final.chat_template = CHAT_TEMPLATE
-    return Tokenizers(spaced, final)
+    return final
 
 
-def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen2ForCausalLM:
+def build_model(tokenizer: Qwen2Tokenizer, seed: int) -> Qwen2ForCausalLM:
     """A Qwen2 of 2.6M parameters; every linear dimension is a multiple of 128."""
     torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType]
     config = Qwen2Config(
-        vocab_size=896,
+        vocab_size=VOCABULARY,
         hidden_size=256,
-        intermediate_size=512,
-        num_hidden_layers=4,
+        intermediate_size=384,
+        num_hidden_layers=6,
         num_attention_heads=4,
         num_key_value_heads=2,
         max_position_embeddings=1024,
@@ -109,10 +118,12 @@ def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen2ForCausal
         pad_token_id=_token_id(tokenizer, PAD),
         bos_token_id=None,
     )
-    return Qwen2ForCausalLM(config)
+    model = Qwen2ForCausalLM(config)
+    begin_with_induction(model, seed)
+    return model
 
 
-def _token_id(tokenizer: PreTrainedTokenizerFast, token: str) -> int:
+def _token_id(tokenizer: Qwen2Tokenizer, token: str) -> int:
     found: Any = tokenizer.convert_tokens_to_ids(token)
     return int(found)
 
@@ -122,47 +133,101 @@ def solution_text(problem: Problem) -> str:
     return "\n".join(program_of(problem).steps())
 
 
+def lesson_of(chunk: int) -> Lesson:
+    """What a chunk is to hold."""
+    return next(lesson for lesson in CURRICULUM if chunk < lesson.until)
+
+
 Row = tuple[list[int], list[int]]  # token ids, labels (-100 where there is no loss)
 
 
-def levels_of_chunk(chunk: int) -> tuple[int, ...]:
-    """Short problems first: copying numbers from the question is learned sooner from few of them."""
-    longest = next((level for until, level in CURRICULUM if chunk < until), LEVELS[-1])
-    return tuple(level for level in LEVELS if level <= longest)
-
-
-def rows_of_chunk(tokenizer: PreTrainedTokenizerFast, chunk: int) -> list[Row]:
+def rows_of_chunk(tokenizer: Qwen2Tokenizer, chunk: int) -> list[Row]:
     """Tokenized examples of one chunk, a pure function of its number."""
-    rows = list[Row]()
     template: Any = tokenizer  # its stubs leave most types open
-    for problem in islice(stream_problems(Split.TRAIN, seed=chunk, levels=levels_of_chunk(chunk)), CHUNK):
-        prompt: str = template.apply_chat_template(
-            [{"role": "user", "content": problem.question}], add_generation_prompt=True, tokenize=False
-        )
-        prompt_ids: list[int] = template(prompt, add_special_tokens=False)["input_ids"]
-        answer_ids: list[int] = template(solution_text(problem) + EOS, add_special_tokens=False)["input_ids"]
-        rows.append((prompt_ids + answer_ids, [-100] * len(prompt_ids) + answer_ids))
-    rng = Random(f"drills:{chunk}")
-    drills = next((count for until, count in DRILLS if chunk < until), DRILLS_AFTER)
-    return rows + [drill_row(tokenizer, rng) for _ in range(drills)]
+    prompts, answers = list[str](), list[str]()
+    lesson = lesson_of(chunk)
+    levels = tuple(level for level in LEVELS if level <= lesson.longest)
+    problems = stream_problems(Split.TRAIN, seed=chunk, levels=levels, distractors=lesson.distractors)
+    for problem in islice(problems, CHUNK):
+        turn = [{"role": "user", "content": problem.question}]
+        prompts.append(template.apply_chat_template(turn, add_generation_prompt=True, tokenize=False))
+        answers.append(solution_text(problem) + EOS)
+    rows = [
+        (asked + given, [-100] * len(asked) + given)
+        for asked, given in zip(_spell(tokenizer, prompts), _spell(tokenizer, answers), strict=True)
+    ]
+    return [
+        *rows,
+        *drill_rows(tokenizer, Random(f"drills:{chunk}"), lesson.drills),
+        *copy_rows(tokenizer, Random(f"copies:{chunk}"), lesson.copies),
+    ]
 
 
-def drill_row(tokenizer: PreTrainedTokenizerFast, rng: Random) -> Row:
-    """Equations such as abacus' steps hold, the loss on their results only.
+def drill_rows(tokenizer: Qwen2Tokenizer, rng: Random, count: int) -> list[Row]:
+    """Rows of equations such as abacus' steps hold, the loss on their results only.
 
-    A problem holds about 40 tokens per equation and a row of drills 9: arithmetic is what takes the most
+    A problem holds about 40 tokens per equation and a row of drills 6: arithmetic is what takes the most
     examples to learn.
     """
-    template: Any = tokenizer
-    ids: list[int] = template("<|im_start|>assistant\n", add_special_tokens=False)["input_ids"]
-    labels = [-100] * len(ids)
-    for _ in range(EQUATIONS):
-        expression, result = drill(rng)
-        asked: list[int] = template(f" {expression} =", add_special_tokens=False)["input_ids"]
-        given: list[int] = template(f" {result}\n", add_special_tokens=False)["input_ids"]
-        ids += asked + given
-        labels += [-100] * len(asked) + given
-    return ids, labels
+    drills = [drill(rng) for _ in range(count * EQUATIONS)]
+    asked = _spell(tokenizer, [f" {expression} =" for expression, _ in drills])
+    given = _spell(tokenizer, [f" {result}\n" for _, result in drills])
+    start = _spell(tokenizer, ["<|im_start|>assistant\n"])[0]
+    rows = list[Row]()
+    for first in range(0, len(drills), EQUATIONS):
+        ids, labels = list(start), [-100] * len(start)
+        for index in range(first, first + EQUATIONS):
+            ids += asked[index] + given[index]
+            labels += [-100] * len(asked[index]) + given[index]
+        rows.append((ids, labels))
+    return rows
+
+
+def copy_rows(tokenizer: Qwen2Tokenizer, rng: Random, count: int) -> list[Row]:
+    """Stories of random words, and steps that quote them sentence by sentence, the loss on the quotes only.
+
+    Where a quote goes on is what is hardest to learn: between two of them stands an equation. In random
+    words nothing else can be learned, and every word of a quote teaches it.
+    """
+    vocabulary = tokenizer.get_vocab()
+    words = sorted(index for token, index in vocabulary.items() if token[0] == "Ġ" and token[1:].isalpha())
+    numbers = [vocabulary[f" {number}"] for number in range(2, 100)]
+    opening, turn, stop, equals, colon, end = _spell(
+        tokenizer, ["<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n", ".", " =", ":", ".\n"]
+    )
+    signs = [_spell(tokenizer, [sign])[0] for sign in (" +", " -", " *", " /")]
+    rows = list[Row]()
+    for _ in range(count):
+        # Few words a row, so that a word alone doesn't tell its sentence.
+        pool = rng.sample(words, rng.randint(6, 40))
+        sentences = [
+            [*rng.choices(pool, k=rng.randint(1, 6)), number, *rng.choices(pool, k=rng.randint(1, 4)), *stop]
+            for number in rng.sample(numbers, rng.randint(2, 8))
+        ]
+        ids = [*opening, *(token for sentence in sentences for token in sentence), *turn]
+        labels = [-100] * len(ids)
+        told = step = 0
+        while told < len(sentences):
+            step += 1
+            quoted = sentences[told : told + rng.choice((0, 1, 1, 1, 2))]
+            told += len(quoted)
+            number = next((token for token in reversed(quoted[-1]) if token in numbers), 0) if quoted else 0
+            heading = [vocabulary["Step"], vocabulary[f" {step}"], *colon]
+            quote = [token for sentence in quoted for token in sentence]
+            own = [
+                *rng.choices(pool, k=2), rng.choice(numbers), *rng.choice(signs),
+                number or rng.choice(numbers), *equals, rng.choice(numbers), rng.choice(pool), *end,
+            ]  # fmt: skip
+            ids += heading + quote + own
+            labels += [-100] * len(heading) + quote + [-100] * len(own)
+        rows.append((ids, labels))
+    return rows
+
+
+def _spell(tokenizer: Qwen2Tokenizer, texts: list[str]) -> list[list[int]]:
+    spell: Any = tokenizer
+    ids: list[list[int]] = spell(texts, add_special_tokens=False)["input_ids"]
+    return ids
 
 
 def drill(rng: Random) -> tuple[str, int]:
@@ -219,7 +284,7 @@ def optimizers(model: Qwen2ForCausalLM, adam_rate: float, muon_rate: float) -> l
     others = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
     return [
         torch.optim.Muon(
-            matrices, lr=muon_rate, momentum=0.95, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"
+            matrices, lr=muon_rate, momentum=0.95, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"
         ),
         torch.optim.AdamW(others, lr=adam_rate, betas=(0.9, 0.95), weight_decay=0.0),
     ]
@@ -232,16 +297,20 @@ def main() -> None:
     parser.add_argument("--tokens", type=float, default=60e6, help="training tokens, prompts included")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--adam-rate", type=float, default=3e-3)
-    parser.add_argument("--muon-rate", type=float, default=5e-3)
+    parser.add_argument("--muon-rate", type=float, default=2e-3)
+    parser.add_argument("--decay", type=float, default=0.5, help="share of the tokens in which rates fall")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--save-every", type=float, default=180.0, help="seconds between checkpoints")
     args = parser.parse_args()
+    # A trained model's softmax leaves denormal numbers behind, which processors are slow with. First of all,
+    # since threads take the setting over from the one that starts them.
+    torch.set_flush_denormal(True)
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
 
-    tokenizers = train_tokenizers()
-    model = build_model(tokenizers.final, args.seed)
+    tokenizer = train_tokenizer()
+    model = build_model(tokenizer, args.seed)
     optims = optimizers(model, args.adam_rate, args.muon_rate)
     base_rates = [optim.param_groups[0]["lr"] for optim in optims]
     checkpoint, log = args.out / "checkpoint.pt", args.out / "training_log.jsonl"
@@ -255,20 +324,20 @@ def main() -> None:
         step, seen, chunk, seconds = state["step"], state["seen"], state["chunk"], state["seconds"]
     started, last_save, recent = time.monotonic() - seconds, time.monotonic(), list[float]()
     model.train()
+    forward: Any = torch.compile(model.model, dynamic=True)
     while seen < args.tokens:
-        rows = rows_of_chunk(tokenizers.of_chunk(chunk), chunk)
-        for ids, labels in batches_of_chunk(rows, chunk, args.batch, _token_id(tokenizers.final, PAD)):
+        rows = rows_of_chunk(tokenizer, chunk)
+        for ids, labels in batches_of_chunk(rows, chunk, args.batch, _token_id(tokenizer, PAD)):
             done = min(1.0, seen / args.tokens)
-            # Warm-up, a plateau, and a linear decay over the last third: a run can be ended early by
-            # starting it again with fewer tokens.
-            factor = min(1.0, (step + 1) / 100, max(0.02, (1 - done) / 0.35))
+            # Warm-up, a plateau and a linear decay: a run can be ended early by starting it again with
+            # fewer tokens.
+            factor = min(1.0, (step + 1) / 100, max(0.02, (1 - done) / args.decay))
             for optim, rate in zip(optims, base_rates, strict=True):
                 optim.param_groups[0]["lr"] = rate * factor
             wanted = labels[:, 1:] != -100
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state
-                logits = model.lm_head(hidden[:, :-1][wanted])
-            loss = torch.nn.functional.cross_entropy(logits.float(), labels[:, 1:][wanted])
+            hidden = forward(input_ids=ids, use_cache=False).last_hidden_state
+            logits = model.lm_head(hidden[:, :-1][wanted])
+            loss = torch.nn.functional.cross_entropy(logits, labels[:, 1:][wanted])
             for optim in optims:
                 optim.zero_grad()
             loss.backward()  # pyright: ignore[reportUnknownMemberType]
@@ -305,7 +374,7 @@ def main() -> None:
     finished.to(torch.bfloat16).eval()
     finished.config.dtype = torch.bfloat16
     finished.save_pretrained(args.out)
-    template: Any = tokenizers.final
+    template: Any = tokenizer
     template.save_pretrained(args.out)
 
 

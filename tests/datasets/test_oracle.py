@@ -12,7 +12,11 @@ PROGRAM = Program(
         Node(op="*", left="n1", right="g3", value=117, says="Tom had {} apples."),
     ),
 )
-PROBLEM = Problem(question="...", answer="117", program=PROGRAM.model_dump_json())
+QUESTION = (
+    "Mia had 4 boxes with 12 apples in each. Tom was 71 years old. Mia lost 9 apples."
+    " Tom had 3 times as many."
+)
+PROBLEM = Problem(question=QUESTION, answer="117", program=PROGRAM.model_dump_json())
 RIGHT = (
     "Step 1: Mia had 4 * 12 = 48 apples.",
     "Step 2: Mia had 48 - 9 = 39 apples left.",
@@ -40,9 +44,26 @@ def test_operands_of_a_product_may_be_swapped_and_filler_words_may_differ():
     assert judged("Step 1: Mia then had 12 * 4 = 48 apples.", *RIGHT[1:])[0] is None
 
 
+def test_a_step_may_quote_the_problem():
+    quoting = "Step 2: Tom was 71 years old. Mia lost 9 apples. Mia had 48 - 9 = 39 apples left."
+    assert judged(RIGHT[0], quoting, *RIGHT[2:])[0] is None
+
+
 @pytest.mark.parametrize(
     ("place", "step", "kind", "subtype"),
     [
+        (
+            1,
+            "Step 2: Mia found 9 apples. Mia had 48 - 9 = 39 apples left.",
+            ErrorType.CONCEPTUAL,
+            Subtype.MISUNDERSTANDING,
+        ),
+        (
+            1,
+            "Step 2: Mia lost 9 apples. Mia had 48 - 9 = 38 apples left.",
+            ErrorType.EXECUTION,
+            Subtype.COMPUTATION,
+        ),
         (0, "Step 1: Mia had 4 * 12 = 46 apples.", ErrorType.EXECUTION, Subtype.COMPUTATION),
         (1, "Step 2: Mia had 48 + 9 = 57 apples left.", ErrorType.METHOD, Subtype.FORMULA),
         (1, "Step 2: Mia had 9 - 48 = -39 apples left.", ErrorType.METHOD, Subtype.PROCEDURAL),
