@@ -13,7 +13,7 @@ import typer
 from typer._click.exceptions import UsageError
 
 from ..datasets.errors import FirstFaultError
-from . import measuring, mending, runs
+from . import judging, measuring, mending, runs
 
 _INTERRUPTED = 130  # what typer makes of Ctrl-C, as shells do
 
@@ -29,7 +29,7 @@ app.command()(runs.quickstart)
 app.command()(runs.run)
 app.command()(measuring.quantize)
 app.command()(measuring.measure)
-app.command()(mending.judge)
+app.add_typer(judging.app, name="judge")
 app.command()(mending.curate)
 app.command()(mending.restore)
 app.command()(runs.report)
