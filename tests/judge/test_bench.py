@@ -18,7 +18,7 @@ def test_f1_is_the_harmonic_mean_of_the_two_accuracies_in_percent():
         [
             Marked(verdict(2), verdict(2)),
             Marked(verdict(2), verdict(3)),
-            Marked(verdict(2), verdict()),
+            Marked(verdict(2), verdict(4)),
             Marked(verdict(0), UNSURE),
             Marked(verdict(), verdict()),
             Marked(verdict(), verdict(0)),
