@@ -1,8 +1,8 @@
 """An endpoint that does what real ones do on a bad day, on a free port of the loopback.
 
 What it does is scripted: by the text of a conversation (`plan`), or drawn by a seed. It counts how often
-each conversation was asked and how often it was answered: a 200 whose whole body was sent. Run as a program,
-it serves until its input ends.
+each conversation was asked and how often it was answered: a 200 whose whole body was sent. The seed of
+`seeded` and the text decide what happens, whatever the order of requests.
 """
 
 import asyncio
@@ -68,6 +68,9 @@ def scripted(*acts: Act, then: Act = OK) -> Plan:
     return lambda _, number: acts[number] if number < len(acts) else then
 
 
+FRIENDLY = scripted()
+
+
 def seeded(seed: int, share: float = 0.4, extra: Iterable[Act] = ()) -> Plan:
     """Fail a share of all attempts in every way there is; answer the rest, a third of it oddly."""
     failures = (*PASSING, *extra)
@@ -93,7 +96,7 @@ class Hostile:
     """
 
     def __init__(
-        self, plan: Plan = scripted(), *, delay: float = 0.0, refuses_schemas: bool = False, key: str = ""
+        self, plan: Plan = FRIENDLY, *, delay: float = 0.0, refuses_schemas: bool = False, key: str = ""
     ) -> None:
         self.asked: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()

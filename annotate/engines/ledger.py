@@ -73,11 +73,11 @@ class Ledger:
                 path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
             try:
+                migrate(self._db, path)
                 # A commit survives the death of the process at once, and that of the machine at the next
                 # checkpoint. The answers lost with the machine are worth less than a sync for each.
-                for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "temp_store = MEMORY"):
+                for pragma in ("journal_mode = WAL", "synchronous = NORMAL"):
                     self._db.execute(f"PRAGMA {pragma}")
-                migrate(self._db, path)
             except BaseException:
                 self._db.close()
                 raise
