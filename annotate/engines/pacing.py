@@ -118,7 +118,7 @@ class Gate:
 
 
 class Rate:
-    """An amount per minute, spent evenly after a burst of one second's worth (at least one request).
+    """An amount per minute, spent evenly: what is not used in a quiet time is not saved up.
 
     Args:
         per_minute: The limit; `None` for no limit.
@@ -136,7 +136,7 @@ class Rate:
             return 0.0
         now = self._clock()
         wait = max(0.0, self._free_at - now)
-        self._free_at = max(self._free_at, now - 1.0) + amount * self._seconds_each
+        self._free_at = max(self._free_at, now) + amount * self._seconds_each
         return wait
 
     def correct(self, amount: float) -> None:
