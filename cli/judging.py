@@ -1,6 +1,8 @@
 """Commands about judging: find first faults, score the verdicts, export them."""
 
 import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,8 +16,11 @@ if TYPE_CHECKING:
     from ..annotate.grading import Grader
     from ..datasets.records import Verdict
     from ..judge.bench import Scores
-    from ..judge.case import Judge
+    from ..judge.case import Case, Judge
+    from ..judge.config import JudgeConfig
+    from ..judge.members import Member
     from ..judge.processbench import ItemCase
+    from ..loop.progress import Reporter
 
 _DEFAULT = "solutions"
 
@@ -46,6 +51,14 @@ def solutions(
     ],
     out: Out,
     judge: Annotated[str, typer.Option(help="symbolic, rollout or panel (both).")] = "symbolic",
+    config: Annotated[
+        Path | None,
+        typer.Option(help="YAML file with a `judge` part: a panel of your own.", show_default=False),
+    ] = None,
+    ledger: Annotated[
+        Path, typer.Option(help="Where answers of endpoints are kept, unless the file says.")
+    ] = Path("ledger.sqlite"),
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Spend what it costs without asking.")] = False,
     problems: Annotated[
         Path | None, typer.Option(help="Problems of our solutions.", show_default=False)
     ] = None,
@@ -61,21 +74,44 @@ def solutions(
     from ..annotate.grading import Grader
     from ..datasets.problem_sets import load_problems
     from ..datasets.store import write_text
+    from ..judge.llm import is_unasked
+    from ..judge.members import Watched, members
+    from ..judge.panel import PanelJudge
     from ..judge.processbench import read_cases, verdict_row
     from ..loop.progress import Reporter
 
+    panel = _panel(judge, config)
     items = read_cases(file, load_problems(problems) if problems is not None else ())
     cases = [item.case for item in items if item.case is not None]
-    with Grader() as grader, Reporter().task(f"Judging: {judge}", total=len(cases)) as done:
-        verdicts: dict[str, Any] = {}
-        for verdict in _judge(judge, model, max_tokens, grader).judge(cases):
-            verdicts[verdict.solution_id] = verdict
-            done(1)
+    reporter = Reporter()
+    with (
+        Grader() as grader,
+        members(panel, lambda: _rollout(model, max_tokens, grader), ledger=ledger) as asked,
+    ):
+        _agree_to_cost(asked, cases, panel, reporter, yes)
+        with reporter.task("Judging", total=len(cases) * len(asked)) as done:
+            watched = [Watched(member.judge, done) for member in asked]
+            whole = watched[0] if len(watched) == 1 else PanelJudge(watched)
+            verdicts = {verdict.solution_id: verdict for verdict in whole.judge(cases)}
+    unasked = sum(is_unasked(verdict) for verdict in verdicts.values())
+    if unasked:
+        reporter.say(f"The budget ended before {unasked} solutions: raise it, and the same command goes on.")
     rows = [verdict_row(item, verdicts.get(item.case.solution.id) if item.case else None) for item in items]
     write_text(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     counts = Counter(str(row["status"]) for row in rows)
     said = ", ".join(f"{count} {status}" for status, count in counts.most_common())
     tell(as_json, {"items": len(rows), **counts, "out": str(out)}, f"{len(rows)} solutions: {said}. {out}")
+
+
+@app.command()
+def cost(
+    path: Annotated[Path, typer.Argument(help="Folder of a run, or a ledger.", show_default=False)],
+    as_json: Json = False,
+) -> None:
+    """Show what the language models of a run were asked and have cost."""
+    from .ledger import show
+
+    show(path / "ledger.sqlite" if path.is_dir() else path, as_json)
 
 
 @app.command()
@@ -166,21 +202,54 @@ def _show(scores: "Scores") -> None:
     Console().print(table)
 
 
-def _judge(name: str, model: Path | None, max_tokens: int, grader: "Grader") -> "Judge":
-    from ..judge.panel import PanelJudge
-    from ..judge.symbolic import SymbolicJudge
+def _panel(judge: str, path: Path | None) -> "JudgeConfig":
+    from ..judge.config import JudgeConfig, JudgeFile
+    from ..loop.config import parse_config, read_yaml
 
-    if name == "symbolic":
-        return SymbolicJudge()
-    if name not in ("rollout", "panel"):
-        raise ConfigError(f"unknown judge {name!r}", hint="Known are symbolic, rollout and panel")
+    if path is not None:
+        return parse_config(read_yaml(path), JudgeFile, str(path)).judge
+    if judge not in ("symbolic", "rollout", "panel"):
+        raise ConfigError(
+            f"unknown judge {judge!r}",
+            hint="Known are symbolic, rollout and panel; language models are named in a --config",
+        )
+    return JudgeConfig() if judge == "panel" else JudgeConfig.model_validate({"panel": [judge]})
+
+
+def _rollout(model: Path | None, max_tokens: int, grader: "Grader") -> "Judge":
     if model is None:
-        raise ConfigError(f"judge {name!r} needs a model", hint="Give the full-precision model by --model")
+        raise ConfigError("the rollout judge needs a model", hint="Give the full-precision model by --model")
     from ..annotate.engines.engine import Sampling
     from ..annotate.engines.transformers import TransformersEngine
     from ..judge.rollout import RolloutJudge
     from ..loop.models import reaches
 
     engine = TransformersEngine.load(model, name=BASELINE)
-    rollout = RolloutJudge(engine, reaches(grader), sampling=Sampling(max_tokens=max_tokens))
-    return rollout if name == "rollout" else PanelJudge([SymbolicJudge(), rollout])
+    return RolloutJudge(engine, reaches(grader), sampling=Sampling(max_tokens=max_tokens))
+
+
+def _agree_to_cost(
+    asked: "Sequence[Member]",
+    cases: "Sequence[Case]",
+    panel: "JudgeConfig",
+    reporter: "Reporter",
+    yes: bool,
+) -> None:
+    """Say what asking would cost, and ask a person unless told that it is fine."""
+    from ..judge.members import estimate
+
+    costly = [one for one in estimate(asked, cases) if one.requests and not one.is_local]
+    for one in costly:
+        price = f"about ${one.usd:.2f}" if one.usd is not None else "at a price not in the configuration"
+        reporter.say(
+            f"{one.model}: {one.requests} requests, about {one.usage.prompt_tokens:,} tokens to read and "
+            f"{one.usage.completion_tokens:,} to write, {price}"
+        )
+    if not costly or yes:
+        return
+    if panel.budget.usd is not None:
+        reporter.say(f"It stops at ${panel.budget.usd:g}.")
+    if not sys.stdin.isatty():
+        raise ConfigError("asking costs money, and nobody is there to agree", hint="Say --yes")
+    if not typer.confirm("Go on?", err=True):
+        raise typer.Exit(1)

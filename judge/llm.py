@@ -30,6 +30,12 @@ _ENDINGS = {
 }
 
 
+def is_unasked(verdict: Verdict) -> bool:
+    """Whether a verdict, or a vote behind it, is missing because the budget ended."""
+    here = verdict.reason is not None and verdict.reason.startswith(_ENDINGS[Ending.UNASKED])
+    return here or any(is_unasked(vote) for vote in verdict.votes)
+
+
 class _Open(NamedTuple):
     """A request under way."""
 
@@ -88,6 +94,13 @@ class LLMJudge:
                 votes.setdefault(opened.place, []).append(outcome)
                 if len(votes[opened.place]) == self._samples:
                     yield self._combined(votes.pop(opened.place))
+
+    def asks(self, cases: Sequence[Case]) -> Iterator[tuple[Ask, int]]:
+        """Yield the first request of every case and sample that needs one, and its number of steps."""
+        for place, case in enumerate(cases):
+            if self._without_request(case) is None:
+                for opened in self._asks(place, case):
+                    yield opened.ask, len(case.solution.steps)
 
     def _without_request(self, case: Case) -> Verdict | None:
         solution = case.solution

@@ -95,6 +95,13 @@ class OpenAIChat:
                     self._on_progress(progress)
                 yield one
 
+    def unanswered(self, asks: Sequence[Ask]) -> list[Ask]:
+        """Return one ask of every request that the ledger has no answer to."""
+        keys = Fingerprint(self.endpoint)
+        open_asks = {keys.of(ask): ask for ask in asks}
+        answered = self._ledger.answered(list(open_asks)) if self._ledger is not None else set[str]()
+        return [ask for key, ask in open_asks.items() if key not in answered]
+
     def _answers(self, waiting: dict[str, Ask], headway: Headway) -> Iterator[tuple[str, Answer]]:
         """Yield the answer of every request, which is taken out of `waiting`."""
         if self._ledger is not None:

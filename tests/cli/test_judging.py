@@ -1,10 +1,21 @@
 """`judge` and its subcommands, as a person would type them."""
 
+import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import pytest
 from firstfault.cli.main import main
+
+# Test folders are no packages: the endpoint, which other tests use too, is loaded by its path.
+_spec = importlib.util.spec_from_file_location("hostile", Path(__file__).parents[1] / "hostile.py")
+assert _spec
+assert _spec.loader
+if "hostile" not in sys.modules:
+    sys.modules["hostile"] = importlib.util.module_from_spec(_spec)
+    _spec.loader.exec_module(sys.modules["hostile"])
+from hostile import Act, Hostile  # noqa: E402
 
 ITEMS = [
     {"id": "a", "problem": "q", "steps": ["1 + 1 = 2", "2 * 3 = 7"], "label": 1},
@@ -85,3 +96,65 @@ def test_stepwise_writes_rows_and_tells_what_it_left_out(file: Path, capsys):
 def test_what_can_not_be_judged_is_exit_code_two(arguments: list[str], tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2
+
+
+REPLY = {
+    "steps": [
+        {"step": 1, "reason": "It adds.", "verdict": "right"},
+        {"step": 2, "reason": "2 * 3 is 6.", "verdict": "wrong"},
+    ],
+    "first_fault": 2,
+    "error_type": "execution",
+    "subtype": "computation",
+    "rationale": "2 * 3 is 6.",
+    "corrected_step": "2 * 3 = 6",
+    "confidence": 0.9,
+}
+
+
+@pytest.fixture
+def panel(tmp_path: Path):
+    """A configuration that asks a server on this machine, and what was asked of it."""
+    with Hostile(lambda _text, _number: Act(content=json.dumps(REPLY))) as server:
+        path = tmp_path / "judge.yaml"
+        path.write_text(f"judge:\n  panel: [symbolic, {{llm: tiny, base_url: '{server.url}'}}]\n")
+        yield path, server
+
+
+def test_a_panel_of_a_file_asks_a_language_model_and_never_twice(file: Path, panel, capsys):
+    config, server = panel
+    arguments = ("judge", file, "--config", config, "--ledger", file.parent / "ledger.sqlite", "--out")
+    first = run(capsys, *arguments, file.parent / "first.jsonl")
+    assert first["items"] == 4
+    asked = sum(server.asked.values())
+    assert asked >= 3
+    rows = [json.loads(line) for line in (file.parent / "first.jsonl").read_text().splitlines()]
+    assert (rows[0]["status"], rows[0]["first_fault"], rows[0]["error_type"]) == ("faulty", 1, "execution")
+    run(capsys, *arguments, file.parent / "second.jsonl")
+    assert sum(server.asked.values()) == asked
+    assert (file.parent / "second.jsonl").read_text() == (file.parent / "first.jsonl").read_text()
+    assert run(capsys, "judge", "cost", file.parent / "ledger.sqlite")["models"][0]["model"] == "tiny"
+
+
+def test_what_costs_money_wants_somebody_to_agree(file: Path, capsys, monkeypatch):
+    monkeypatch.setenv("SOME_KEY", "k-123")
+    config = file.parent / "judge.yaml"
+    config.write_text(
+        "judge: {panel: [{llm: big, base_url: 'http://192.0.2.1/v1', api_key_env: SOME_KEY,"
+        " price: {prompt: 1, completion: 4}}]}"
+    )
+    arguments = ["judge", file, "--config", config, "--ledger", file.parent / "l.sqlite"]
+    assert main([*map(str, arguments), "--out", str(file.parent / "v.jsonl")]) == 2
+    said = capsys.readouterr().err
+    assert "big: 3 requests" in said
+    assert "--yes" in said
+    assert not (file.parent / "v.jsonl").exists()
+
+
+def test_a_missing_key_is_said_before_anything_is_done(file: Path, capsys, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    config = file.parent / "judge.yaml"
+    config.write_text("judge: {panel: [symbolic, {llm: big}]}")
+    arguments = ["judge", file, "--config", config, "--out", file.parent / "v.jsonl"]
+    assert main([*map(str, arguments), "--ledger", str(file.parent / "l.sqlite")]) == 2
+    assert "OPENAI_API_KEY" in capsys.readouterr().err
