@@ -13,7 +13,7 @@ import typer
 from typer._click.exceptions import UsageError
 
 from ..datasets.errors import FirstFaultError
-from . import measuring, mending, runs
+from . import judging, ledger, measuring, mending, runs
 
 _INTERRUPTED = 130  # what typer makes of Ctrl-C, as shells do
 
@@ -29,11 +29,12 @@ app.command()(runs.quickstart)
 app.command()(runs.run)
 app.command()(measuring.quantize)
 app.command()(measuring.measure)
-app.command()(mending.judge)
+app.add_typer(judging.app, name="judge")
 app.command()(mending.curate)
 app.command()(mending.restore)
 app.command()(runs.report)
 app.command()(runs.show)
+app.add_typer(ledger.app, name="ledger")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

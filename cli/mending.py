@@ -1,55 +1,15 @@
 """Commands that locate faults and mend them: judge, curate, restore."""
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..datasets.errors import ConfigError, InputError
+from ..datasets.errors import InputError
 from .options import BASELINE, Json, Out, Problems, Set, tell
 
 if TYPE_CHECKING:
-    from ..annotate.grading import Grader
-    from ..judge.case import Judge
-
-
-def judge(
-    file: Annotated[
-        Path, typer.Argument(help="Solutions: our .jsonl, or ProcessBench's .json.", show_default=False)
-    ],
-    out: Out,
-    judge: Annotated[str, typer.Option(help="symbolic, rollout or panel (both).")] = "symbolic",
-    problems: Annotated[
-        Path | None, typer.Option(help="Problems of our solutions.", show_default=False)
-    ] = None,
-    model: Annotated[
-        Path | None, typer.Option(help="Full-precision model of the rollout judge.", show_default=False)
-    ] = None,
-    max_tokens: Annotated[int, typer.Option(help="Longest continuation of the rollout judge.")] = 512,
-    as_json: Json = False,
-) -> None:
-    """Find the first faulty step of every solution in a file."""
-    from collections import Counter
-
-    from ..annotate.grading import Grader
-    from ..datasets.problem_sets import load_problems
-    from ..datasets.store import write_text
-    from ..judge.processbench import read_cases, verdict_row
-    from ..loop.progress import Reporter
-
-    items = read_cases(file, load_problems(problems) if problems is not None else ())
-    cases = [item.case for item in items if item.case is not None]
-    with Grader() as grader, Reporter().task(f"Judging: {judge}", total=len(cases)) as done:
-        verdicts: dict[str, Any] = {}
-        for verdict in _judge(judge, model, max_tokens, grader).judge(cases):
-            verdicts[verdict.solution_id] = verdict
-            done(1)
-    rows = [verdict_row(item, verdicts.get(item.case.solution.id) if item.case else None) for item in items]
-    write_text(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-    counts = Counter(str(row["status"]) for row in rows)
-    said = ", ".join(f"{count} {status}" for status, count in counts.most_common())
-    tell(as_json, {"items": len(rows), **counts, "out": str(out)}, f"{len(rows)} solutions: {said}. {out}")
+    pass
 
 
 def curate(
@@ -132,23 +92,3 @@ def restore(
     with Reporter().task(f"Restoring: {model.name}", total=config.steps(len(rows))) as done:
         train(model, rows, config, out, progress=lambda step, steps: done(1))
     tell(as_json, {"pairs": len(rows), "out": str(out)}, f"Restored with {len(rows)} pairs. {out}")
-
-
-def _judge(name: str, model: Path | None, max_tokens: int, grader: "Grader") -> "Judge":
-    from ..judge.panel import PanelJudge
-    from ..judge.symbolic import SymbolicJudge
-
-    if name == "symbolic":
-        return SymbolicJudge()
-    if name not in ("rollout", "panel"):
-        raise ConfigError(f"unknown judge {name!r}", hint="Known are symbolic, rollout and panel")
-    if model is None:
-        raise ConfigError(f"judge {name!r} needs a model", hint="Give the full-precision model by --model")
-    from ..annotate.engines.engine import Sampling
-    from ..annotate.engines.transformers import TransformersEngine
-    from ..judge.rollout import RolloutJudge
-    from ..loop.models import reaches
-
-    engine = TransformersEngine.load(model, name=BASELINE)
-    rollout = RolloutJudge(engine, reaches(grader), sampling=Sampling(max_tokens=max_tokens))
-    return rollout if name == "rollout" else PanelJudge([SymbolicJudge(), rollout])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..datasets.errors import ConfigError
 from .options import Json, Set
 
 if TYPE_CHECKING:
@@ -35,12 +36,20 @@ def run(
         typer.Option(help="Folder of the run; runs/NAME of the file when left out.", show_default=False),
     ] = None,
     overrides: Set = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Spend without a budget.")] = False,
     as_json: Json = False,
 ) -> None:
     """Run a configuration, or go on with it: the same command resumes."""
     from ..loop.config import read_config
 
-    _run(read_config(config, overrides or ()), out or Path("runs") / config.stem, as_json)
+    read = read_config(config, overrides or ())
+    for member in read.judge.llms:
+        if not (yes or member.is_local or read.judge.budget.usd or read.judge.budget.tokens):
+            raise ConfigError(
+                f"judge.budget: none, and asking {member.model} may cost money",
+                hint="Set one, e.g. --set judge.budget.usd=5, or say --yes",
+            )
+    _run(read, out or Path("runs") / config.stem, as_json)
 
 
 def report(path: RunPath, as_json: Json = False) -> None:

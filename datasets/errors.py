@@ -28,3 +28,7 @@ class InputError(FirstFaultError):
 
 class ModelError(FirstFaultError):
     """A model folder that can't be used: no weights, no tokenizer, no chat template."""
+
+
+class EndpointError(FirstFaultError):
+    """An endpoint that can't be used: unreachable, a refused key, an unknown model, a spent quota."""

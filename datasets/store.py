@@ -156,7 +156,7 @@ def _arrow_schema(kind: type[Record]) -> Any:
     """Return a record's columns, typed by its fields: a column of empty rows keeps its type."""
     pa, _ = _pyarrow()
     types: dict[Any, Any] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
-    types[tuple] = pa.list_(pa.string())
+    types |= {(tuple, plain): pa.list_(arrow) for plain, arrow in types.items()}
     return pa.schema(
         [(name, types[_column_type(field.annotation)]) for name, field in kind.model_fields.items()]
     )
@@ -178,11 +178,12 @@ def _is_nested(annotation: Any) -> bool:
     return any(_is_nested(part) for part in get_args(annotation)) or get_origin(annotation) is dict
 
 
-def _column_type(annotation: Any) -> type:
+def _column_type(annotation: Any) -> Any:
+    """The plain type of a column's values; `(tuple, type)` of a column of sequences."""
     if _is_nested(annotation):
         return str
     if get_origin(annotation) is tuple:
-        return tuple
+        return tuple, _column_type(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
         return next(_column_type(part) for part in get_args(annotation) if part is not NoneType)
     # Enumerations of text stand as text.

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
@@ -13,6 +13,7 @@ from ..datasets.abacus import LARGEST, LEVELS
 from ..datasets.config import Config
 from ..datasets.errors import ConfigError
 from ..datasets.silver_bullet import SIZE
+from ..judge.config import JudgeConfig
 from ..quant.recipes import Recipe
 from ..restore.config import RestoreConfig
 
@@ -56,19 +57,6 @@ class Problems(Config):
         if (self.abacus is None) == (self.files is None):
             raise ValueError("give either abacus or files")
         return self
-
-
-class JudgeConfig(Config):
-    """Who locates first faults."""
-
-    panel: tuple[Literal["symbolic", "rollout"], ...] = Field(default=("symbolic", "rollout"), min_length=1)
-    """Asked in this order; put the cheapest first."""
-    samples: int = Field(default=4, ge=0)
-    """Further tries of the rollout judge at the step where its search ends."""
-    temperature: float = Field(default=0.7, gt=0)
-    """Temperature of those tries."""
-    injected: int = Field(default=1000, ge=0)
-    """Injected errors to test the symbolic judge on, where problems are abacus."""
 
 
 class CurateConfig(Config):
@@ -129,6 +117,16 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
     Raises:
         ConfigError: If the file is missing, is not YAML, or holds an unknown key or impossible value.
     """
+    config = parse_config(read_yaml(path), RunConfig, str(path), overrides)
+    return resolve_paths(config, path.parent)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping.
+
+    Raises:
+        ConfigError: If the file is missing or is no such file.
+    """
     import yaml
 
     if not path.is_file():
@@ -140,8 +138,7 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
         raise ConfigError(f"{path}: not YAML: {line}", hint="Mend the line that is named.") from None
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: not a mapping", hint="See examples/ for a configuration.")
-    config = parse_config(cast(dict[str, Any], content), RunConfig, str(path), overrides)
-    return resolve_paths(config, path.parent)
+    return cast(dict[str, Any], content)
 
 
 def parse_config(content: dict[str, Any], kind: type[C], where: str, overrides: Sequence[str] = ()) -> C:

@@ -8,6 +8,7 @@ verdicts/MODEL.SPLIT.parquet its wrong solutions, judged
 pairs/NAME.parquet           the Silver Bullet pairs
 restored/NAME/               what restoring added to the variant
 facts/STAGE.json             figures of a stage that are not records
+ledger.sqlite                what language models were asked and have answered
 report.html, report.json
 work/                        journals of unfinished stages
 """
@@ -21,6 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ..annotate.engines.endpoint import Budget
 from ..datasets.errors import ConfigError, InputError
 from ..datasets.records import Problem, Solution, Split
 from ..datasets.store import read_records, write_text
@@ -70,6 +72,11 @@ class RunFolder:
         """The pairs that a variant is restored with."""
         return self.path / "pairs" / f"{name}.parquet"
 
+    @property
+    def ledger_path(self) -> Path:
+        """What language models were asked for this run, unless the configuration names another place."""
+        return self.path / "ledger.sqlite"
+
     def facts_path(self, stage: str) -> Path:
         """Figures of a stage."""
         return self.path / "facts" / f"{stage}.json"
@@ -118,7 +125,11 @@ class RunFolder:
         text = write_config(config)
         if self.config_path.is_file():
             there = self.read_config()
-            if there != config:
+            if _without_budget(there) == _without_budget(config):
+                # More money may be spent on the same run.
+                if there != config:
+                    write_text(self.config_path, text)
+            else:
                 changed = [
                     name for name in RunConfig.model_fields if getattr(there, name) != getattr(config, name)
                 ]
@@ -161,3 +172,7 @@ class RunFolder:
 
     def _journal_path(self, stage: str) -> Path:
         return self.path / "work" / f"{stage.replace(os.sep, '-')}.jsonl"
+
+
+def _without_budget(config: RunConfig) -> RunConfig:
+    return config.model_copy(update={"judge": config.judge.model_copy(update={"budget": Budget()})})

@@ -4,16 +4,17 @@ from ..annotate.engines.engine import Prompt
 from ..annotate.grading import Grader
 from ..annotate.solutions import read_solution
 from ..datasets.abacus import generate
-from ..datasets.errors import InputError
+from ..datasets.errors import ConfigError, InputError
 from ..datasets.overlap import remove_overlap
 from ..datasets.problem_sets import load_problems
 from ..datasets.records import Finish, Pair, Split, Verdict, VerdictStatus
 from ..datasets.silver_bullet import select
 from ..datasets.store import read_records, write_records
 from ..judge.case import Case, Judge
+from ..judge.llm import is_unasked
+from ..judge.members import Watched, members
 from ..judge.panel import PanelJudge
 from ..judge.rollout import RolloutJudge
-from ..judge.symbolic import SymbolicJudge
 from ..quant.quantize import quantize
 from ..restore.pairs import Located, make_pairs
 from ..restore.preference import train
@@ -100,12 +101,20 @@ def judge(models: Models, folder: RunFolder, reporter: Reporter, model: str, spl
     cases = wrong_cases(folder, model, split)
     journal = folder.journal(f"verdicts-{out.stem}")
     title = f"Locating first faults on {split.replace('_', '-')} problems: {model.replace('_', ' ')}"
-    with reporter.task(title, total=len(cases)) as done, Grader() as grader:
-        panel = PanelJudge(_judges(models, journal, grader))
-        verdicts: list[Verdict] = []
-        for verdict in panel.judge(cases):
-            verdicts.append(verdict)
-            done(1)
+    config = models.config.judge
+    with (
+        Grader() as grader,
+        members(config, lambda: _rollout(models, journal, grader), ledger=folder.ledger_path) as asked,
+        reporter.task(title, total=len(cases) * len(asked)) as done,
+    ):
+        panel = PanelJudge([Watched(member.judge, done) for member in asked])
+        verdicts = list(panel.judge(cases))
+    unasked = sum(is_unasked(verdict) for verdict in verdicts)
+    if unasked:
+        raise ConfigError(
+            f"judge.budget: it ended before {unasked} of {len(cases)} solutions were judged",
+            hint="Raise it and run the same command: what was answered is kept.",
+        )
     write_records(out, verdicts)
     folder.close_journal(f"verdicts-{out.stem}")
 
@@ -183,23 +192,15 @@ def wrong_cases(folder: RunFolder, model: str, split: Split) -> list[Case]:
     return cases
 
 
-def _judges(models: Models, journal: Journal, grader: Grader) -> list[Judge]:
+def _rollout(models: Models, journal: Journal, grader: Grader) -> Judge:
     config = models.config.judge
-    made: list[Judge] = []
-    for name in config.panel:
-        if name == "symbolic":
-            made.append(SymbolicJudge())
-        else:
-            made.append(
-                RolloutJudge(
-                    models.engine(FULL_PRECISION, journal),
-                    reaches(grader),
-                    sampling=models.config.sampling,
-                    samples=config.samples,
-                    temperature=config.temperature,
-                )
-            )
-    return made
+    return RolloutJudge(
+        models.engine(FULL_PRECISION, journal),
+        reaches(grader),
+        sampling=models.config.sampling,
+        samples=config.samples,
+        temperature=config.temperature,
+    )
 
 
 def _calibration_texts(models: Models, folder: RunFolder, reporter: Reporter) -> list[str]:

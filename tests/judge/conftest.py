@@ -1,9 +1,16 @@
+import importlib.util
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from firstfault.annotate.engines.engine import Completion, Prompt, Sampling
 from firstfault.datasets.records import Finish
+from hypothesis import settings
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("judge", deadline=None)
+settings.load_profile("judge")
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 
@@ -38,3 +45,12 @@ class ScriptedEngine:
 @pytest.fixture
 def scripted() -> type[ScriptedEngine]:
     return ScriptedEngine
+
+
+@pytest.fixture(scope="session")
+def simulated() -> ModuleType:
+    """The module `tests/simulated.py`; tests are no package to import it from."""
+    spec = importlib.util.spec_from_file_location("simulated", Path(__file__).parents[1] / "simulated.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

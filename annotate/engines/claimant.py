@@ -1,0 +1,52 @@
+"""Who is asking a request at the moment, among processes that share a ledger."""
+
+import os
+import secrets
+import socket
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Claimant(NamedTuple):
+    """One open ledger in one process."""
+
+    place: str
+    """Machine and process namespace: where the process number means something."""
+    pid: int
+    token: str
+
+    @classmethod
+    def new(cls) -> "Claimant":
+        """Return one for this process, unlike any other."""
+        return cls(_place(), os.getpid(), secrets.token_hex(8))
+
+    @classmethod
+    def parse(cls, text: str) -> "Claimant":
+        """Read what `str` wrote; what can't be read is nobody known, and alive."""
+        place, pid, token = [*text.rsplit("|", 2), "", ""][:3]
+        return cls(place, int(pid) if pid.isdigit() else 0, token)
+
+    def __str__(self) -> str:
+        return f"{self.place}|{self.pid}|{self.token}"
+
+    def is_dead(self) -> bool:
+        """Whether its process is known to have ended. Elsewhere, nobody can know: only its lease ends it."""
+        if self.pid <= 0 or self.place != _place() or os.name != "posix":
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except OSError:
+            return False
+        return False
+
+
+@cache
+def _place() -> str:
+    try:
+        namespace = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        namespace = ""
+    return f"{socket.gethostname()}/{namespace}"

@@ -1,0 +1,279 @@
+"""What was asked of paid or slow endpoints, and what they answered, so that nothing is bought twice.
+
+One SQLite file, one row per request, found again by what the request says and not by who asked it. It may
+be shared by threads and processes of one machine (not over a network file system, which SQLite's
+write-ahead log can't use), and outlives any of them being killed. It holds answers; conversations only as
+hashes, and never a key of an API.
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from ...datasets.errors import InputError
+from ...datasets.records import Usage
+from .claimant import Claimant
+from .ledger_schema import migrate
+
+DEFAULT_LEDGER = Path("ledger.sqlite")
+"""In the current folder: where nobody names a ledger, runs started there share one."""
+
+_LEASE = 60.0
+_BUSY_SECONDS = 60.0
+_CHUNK = 1000
+
+
+class Entry(NamedTuple):
+    """An answer as it stands in the ledger."""
+
+    raw: str
+    """Body of the response, as it came."""
+    usage: Usage | None
+    """`None` where the asking process was killed before it read the answer."""
+    cost: float
+    """US dollars."""
+
+
+class Claims(NamedTuple):
+    """Which of some requests this process may ask now."""
+
+    mine: set[str]
+    answered: set[str]
+    busy: set[str]
+    """Another process is asking them."""
+
+
+class Ledger:
+    """The requests and answers of one file.
+
+    Args:
+        path: The SQLite file; made if it isn't there.
+        lease: Seconds that a claim holds unless renewed. That of a process on this machine that has died
+            ends with it.
+        clock: Seconds since 1970.
+
+    Raises:
+        InputError: If the file can't be used, or was made by a newer version.
+    """
+
+    def __init__(self, path: Path, *, lease: float = _LEASE, clock: Callable[[], float] = time.time) -> None:
+        self.path = path
+        self.lease = lease
+        self._clock = clock
+        self._claimant = Claimant.new()
+        self._lock = threading.RLock()
+        self._depth = 0
+        with self._explained():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(
+                path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            try:
+                migrate(self._db, path)
+                # A commit survives the death of the process at once, and that of the machine at the next
+                # checkpoint. The answers lost with the machine are worth less than a sync for each.
+                for pragma in ("journal_mode = WAL", "synchronous = NORMAL"):
+                    self._db.execute(f"PRAGMA {pragma}")
+            except BaseException:
+                self._db.close()
+                raise
+
+    @classmethod
+    def existing(cls, path: Path) -> "Ledger":
+        """Open a ledger that must be there.
+
+        Raises:
+            InputError: If it isn't.
+        """
+        if not path.is_file():
+            raise InputError(f"{path}: no such ledger", hint="Check the path.")
+        return cls(path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give up what is claimed and close the file."""
+        with self._lock:
+            try:
+                self.release()
+            finally:
+                self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Generator[None]:
+        """Commit everything that is written inside at once: all of it or nothing."""
+        with self._lock, self._explained():
+            if self._depth == 0:
+                self._db.execute("BEGIN IMMEDIATE")
+            self._depth += 1
+            try:
+                yield
+            except BaseException:
+                self._depth -= 1
+                if self._depth == 0:
+                    self._db.execute("ROLLBACK")
+                raise
+            self._depth -= 1
+            if self._depth == 0:
+                self._db.execute("COMMIT")
+
+    def answered(self, keys: Sequence[str]) -> set[str]:
+        """Return those keys whose answers are here."""
+        return {row[0] for row in self._select("SELECT key FROM requests WHERE state = 'answered'", keys)}
+
+    def read(self, keys: Sequence[str]) -> dict[str, Entry]:
+        """Return the answers that are here, by key."""
+        query = (
+            "SELECT key, answer, requests, prompt_tokens, completion_tokens, price "
+            "FROM requests WHERE state = 'answered'"
+        )
+        return {
+            key: Entry(
+                raw=raw,
+                usage=None
+                if requests is None
+                else Usage(requests=requests, prompt_tokens=prompt, completion_tokens=completion),
+                cost=price or 0.0,
+            )
+            for key, raw, requests, prompt, completion, price in self._select(query, keys)
+        }
+
+    def claim(self, keys: Sequence[str]) -> Claims:
+        """Claim those requests that are neither answered nor being asked by another living process."""
+        now = self._clock()
+        with self.transaction():
+            answered = self.answered(keys)
+            holders = self._select("SELECT key, claimant, until FROM claims WHERE true", keys)
+            busy = {
+                key
+                for key, holder, until in holders
+                if holder != str(self._claimant) and until > now and not Claimant.parse(holder).is_dead()
+            } - answered
+            mine = set(keys) - answered - busy
+            self._db.executemany(
+                "INSERT OR REPLACE INTO claims (key, claimant, until) VALUES (?, ?, ?)",
+                [(key, str(self._claimant), now + self.lease) for key in mine],
+            )
+        return Claims(mine, answered, busy)
+
+    def renew(self) -> None:
+        """Hold all claims of this process for another lease."""
+        with self.transaction():
+            self._db.execute(
+                "UPDATE claims SET until = ? WHERE claimant = ?",
+                (self._clock() + self.lease, str(self._claimant)),
+            )
+
+    def release(self, keys: Sequence[str] | None = None) -> None:
+        """Give up claims of this process: on some keys, or all."""
+        with self.transaction():
+            if keys is None:
+                self._db.execute("DELETE FROM claims WHERE claimant = ?", (str(self._claimant),))
+            else:
+                self._db.executemany(
+                    "DELETE FROM claims WHERE key = ? AND claimant = ?",
+                    [(key, str(self._claimant)) for key in keys],
+                )
+
+    def store(self, key: str, endpoint: str, model: str, raw: str, latency: float) -> None:
+        """Keep an answer as it came, before anyone reads it. `latency` is in seconds."""
+        with self.transaction():
+            self._db.execute(
+                "INSERT INTO requests (key, state, endpoint, model, answer, latency, created) "
+                "VALUES (?, 'answered', ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
+                "state = 'answered', answer = excluded.answer, reason = NULL, requests = NULL, "
+                "latency = excluded.latency, created = excluded.created",
+                (key, endpoint, model, raw, latency, self._clock()),
+            )
+
+    def settle(self, key: str, usage: Usage, cost: float) -> None:
+        """Note what an answer cost, in tokens and US dollars; it is done with."""
+        with self.transaction():
+            self._db.execute(
+                "UPDATE requests SET requests = ?, prompt_tokens = ?, completion_tokens = ?, price = ? "
+                "WHERE key = ?",
+                (usage.requests, usage.prompt_tokens, usage.completion_tokens, cost, key),
+            )
+            self.release([key])
+
+    def fail(self, key: str, endpoint: str, model: str, reason: str) -> None:
+        """Note a failure, for information: the request will be asked again. No answer is lost to it."""
+        with self.transaction():
+            self._db.execute(
+                "INSERT INTO requests (key, state, endpoint, model, reason, created) "
+                "VALUES (?, 'failed', ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
+                "state = 'failed', reason = excluded.reason, created = excluded.created "
+                "WHERE state = 'failed' OR requests IS NULL",
+                (key, endpoint, model, reason, self._clock()),
+            )
+            self.release([key])
+
+    def totals(self) -> list[dict[str, Any]]:
+        """Return counts, tokens and cost, one row per endpoint and model."""
+        return self._rows(
+            "SELECT endpoint, model, sum(state = 'answered') AS answered, sum(state = 'failed') AS failed, "
+            "coalesce(sum(prompt_tokens), 0) AS prompt_tokens, "
+            "coalesce(sum(completion_tokens), 0) AS completion_tokens, "
+            "coalesce(sum(price), 0.0) AS usd, avg(latency) AS mean_seconds, "
+            "min(created) AS first, max(created) AS last "
+            "FROM requests GROUP BY endpoint, model ORDER BY endpoint, model"
+        )
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield every request with all that is known of it, in the order they were first asked."""
+        last = 0
+        while page := self._rows(
+            f"SELECT rowid AS number, * FROM requests WHERE rowid > ? ORDER BY rowid LIMIT {_CHUNK}", (last,)
+        ):
+            for row in page:
+                last = row.pop("number")
+                yield row
+
+    def prune(self, *, before: float | None = None, model: str | None = None) -> int:
+        """Forget requests made before a time (seconds since 1970), of a model, or both; return how many."""
+        with self.transaction():
+            done = self._db.execute(
+                "DELETE FROM requests WHERE (:before IS NULL OR created < :before) "
+                "AND (:model IS NULL OR model = :model)",
+                {"before": before, "model": model},
+            )
+        return done.rowcount
+
+    def compact(self) -> None:
+        """Give the space of forgotten requests back to the disk."""
+        with self._lock, self._explained():
+            self._db.execute("VACUUM")
+
+    def _select(self, query: str, keys: Sequence[str]) -> Iterable[tuple[Any, ...]]:
+        """Run a query that ends in its WHERE clause for many keys."""
+        found: list[tuple[Any, ...]] = []
+        with self._lock, self._explained():
+            for start in range(0, len(keys), _CHUNK):
+                part = keys[start : start + _CHUNK]
+                marks = ",".join("?" * len(part))
+                found += self._db.execute(f"{query} AND key IN ({marks})", part).fetchall()
+        return found
+
+    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[dict[str, Any]]:
+        with self._lock, self._explained():
+            cursor = self._db.execute(query, values)
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    @contextmanager
+    def _explained(self) -> Generator[None]:
+        try:
+            yield
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise InputError(
+                f"{self.path}: can't be used as a ledger: {error}",
+                hint="Check that it is a ledger, that its folder can be written and the disk has room",
+            ) from error

@@ -1,0 +1,65 @@
+"""The tables of a ledger, and how those of older versions become today's."""
+
+import sqlite3
+from pathlib import Path
+
+from ...datasets.errors import InputError
+
+# Appended to, never changed: a ledger's user_version counts those it has been through.
+_MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE requests (
+            key TEXT NOT NULL UNIQUE,
+            state TEXT NOT NULL CHECK (state IN ('answered', 'failed')),
+            endpoint TEXT NOT NULL,
+            model TEXT NOT NULL,
+            answer TEXT,
+            reason TEXT,
+            requests INTEGER,
+            prompt_tokens INTEGER,
+            completion_tokens INTEGER,
+            latency REAL,
+            price REAL,
+            created REAL NOT NULL
+        )""",
+        """CREATE TABLE claims (
+            key TEXT PRIMARY KEY,
+            claimant TEXT NOT NULL,
+            until REAL NOT NULL
+        ) WITHOUT ROWID""",
+        "CREATE INDEX claims_by_claimant ON claims (claimant)",
+    ),
+)
+
+
+def migrate(db: sqlite3.Connection, path: Path) -> None:
+    """Bring a ledger to today's tables.
+
+    Raises:
+        InputError: If it was made by a newer version, or is a database of something else.
+    """
+    if _version(db) == len(_MIGRATIONS):
+        return
+    # Another process may be doing the same.
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        version = _version(db)
+        if version > len(_MIGRATIONS):
+            raise InputError(
+                f"{path}: made by a newer version of firstfault (format {version})",
+                hint="Upgrade firstfault, or name another ledger",
+            )
+        if version == 0 and db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            raise InputError(f"{path}: a database, but not a ledger", hint="Name another file")
+        for statements in _MIGRATIONS[version:]:
+            for statement in statements:
+                db.execute(statement)
+        db.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])

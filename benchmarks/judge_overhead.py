@@ -1,0 +1,150 @@
+"""What asking costs beyond waiting: our driver against a plain loop over the same client.
+
+A server in a process of its own answers every request after 100 ms. Asked are the same conversations, at
+the same concurrency, once through `OpenAIChat` (with and without a ledger) and once through
+`asyncio.gather` and a semaphore over the official client. The ideal is concurrency / delay.
+
+    python benchmarks/judge_overhead.py [--asks 10000] [--concurrency 256] [--delay 0.1] [--json]
+"""
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import resource
+import tempfile
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from firstfault.annotate.engines.chat import Ask, Message
+from firstfault.annotate.engines.driver import OpenAIChat
+from firstfault.annotate.engines.endpoint import Endpoint
+from firstfault.annotate.engines.ledger import Ledger
+
+VERDICT = json.dumps({"steps": [{"reason": "sound", "verdict": "sound"}] * 6, "first_fault": None})
+BODY = json.dumps(
+    {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "m",
+        "choices": [
+            {"index": 0, "message": {"role": "assistant", "content": VERDICT}, "finish_reason": "stop"}
+        ],
+        "usage": {"prompt_tokens": 700, "completion_tokens": 150, "total_tokens": 850},
+    }
+).encode()
+RESPONSE = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(BODY) + BODY
+)
+
+
+class Late(asyncio.Protocol):
+    """As little of a server as will do, so that what is measured is the client."""
+
+    def __init__(self, delay: float) -> None:
+        self._delay = delay
+        self._held = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._held += data
+        while True:
+            head, mark, rest = self._held.partition(b"\r\n\r\n")
+            if not mark:
+                return
+            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+            if len(rest) < length:
+                return
+            self._held = rest[length:]
+            asyncio.get_running_loop().call_later(self._delay, self._transport.write, RESPONSE)
+
+
+def serve(delay: float, tell: Connection) -> None:
+    async def forever() -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: Late(delay), "127.0.0.1", 0, backlog=4096)
+        tell.send(server.sockets[0].getsockname()[1])
+        await asyncio.Event().wait()
+
+    asyncio.run(forever())
+
+
+def plain(endpoint: Endpoint, asks: list[Ask]) -> int:
+    """Ask as most scripts do."""
+    from openai import AsyncOpenAI
+
+    async def all_of_them() -> int:
+        client = AsyncOpenAI(api_key="none", base_url=endpoint.base_url, max_retries=0)
+        turns = asyncio.Semaphore(endpoint.concurrency)
+
+        async def one(ask: Ask) -> str | None:
+            async with turns:
+                done = await client.chat.completions.create(
+                    model=endpoint.model,
+                    messages=[{"role": m.role, "content": m.content} for m in ask.messages],
+                    max_tokens=endpoint.max_tokens,
+                )
+                return done.choices[0].message.content
+
+        answers = await asyncio.gather(*(one(ask) for ask in asks))
+        await client.close()
+        return sum(answer == VERDICT for answer in answers)
+
+    return asyncio.run(all_of_them())
+
+
+def ours(endpoint: Endpoint, asks: list[Ask], ledger: Path | None) -> int:
+    if ledger is None:
+        return sum(answer.text == VERDICT for answer in OpenAIChat(endpoint).ask(asks))
+    with Ledger(ledger) as opened:
+        return sum(answer.text == VERDICT for answer in OpenAIChat(endpoint, ledger=opened).ask(asks))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--asks", type=int, default=10_000)
+    parser.add_argument("--concurrency", type=int, default=256)
+    parser.add_argument("--delay", type=float, default=0.1)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    server = context.Process(target=serve, args=(arguments.delay, there), daemon=True)
+    server.start()
+    endpoint = Endpoint(
+        model="m", base_url=f"http://127.0.0.1:{here.recv()}/v1", concurrency=arguments.concurrency
+    )
+    system = Message(role="system", content="Find the first faulty step. " * 40)
+    asks = [
+        Ask(str(number), (system, Message(role="user", content=f"{number}: " + "2 + 2 = 4\n" * 60)))
+        for number in range(arguments.asks)
+    ]
+    figures: dict[str, float] = {"ideal_per_second": arguments.concurrency / arguments.delay}
+    with tempfile.TemporaryDirectory() as folder:
+        ways = {
+            "ours": lambda: ours(endpoint, asks, None),
+            "ours_with_ledger": lambda: ours(endpoint, asks, Path(folder) / "ledger.sqlite"),
+            "ours_resumed": lambda: ours(endpoint, asks, Path(folder) / "ledger.sqlite"),
+            "plain": lambda: plain(endpoint, asks),
+        }
+        for name, way in ways.items():
+            started, busy = time.perf_counter(), time.process_time()
+            right = way()
+            assert right == len(asks), (name, right)
+            seconds = time.perf_counter() - started
+            figures[f"{name}_per_second"] = round(len(asks) / seconds, 1)
+            figures[f"{name}_cpu_ms_each"] = round((time.process_time() - busy) / len(asks) * 1e3, 3)
+            figures[f"{name}_peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    server.terminate()
+    if arguments.json:
+        print(json.dumps(figures))
+    else:
+        print("\n".join(f"{name:28} {value:>10,.1f}" for name, value in figures.items()))
+
+
+if __name__ == "__main__":
+    main()

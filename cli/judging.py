@@ -1,0 +1,255 @@
+"""Commands about judging: find first faults, score the verdicts, export them."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from ..datasets.errors import ConfigError, InputError
+from .options import BASELINE, Json, Out, tell
+
+if TYPE_CHECKING:
+    from ..annotate.grading import Grader
+    from ..datasets.records import Verdict
+    from ..judge.bench import Scores
+    from ..judge.case import Case, Judge
+    from ..judge.config import JudgeConfig
+    from ..judge.members import Member
+    from ..judge.processbench import ItemCase
+    from ..loop.progress import Reporter
+
+_DEFAULT = "solutions"
+
+Verdicts = Annotated[Path, typer.Option(help="What `judge` wrote.", show_default=False)]
+ProblemsOf = Annotated[Path | None, typer.Option(help="Problems of our solutions.", show_default=False)]
+
+
+class _JudgeFirst(TyperGroup):
+    """`judge FILE` is `judge solutions FILE`: what most want is the shortest to write."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = [_DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_JudgeFirst,
+    no_args_is_help=True,
+    help="Find the first faulty step of every solution: `judge FILE`, short for `judge solutions FILE`.",
+)
+
+
+@app.command()
+def solutions(
+    file: Annotated[
+        Path, typer.Argument(help="Solutions: our .jsonl, or ProcessBench's .json.", show_default=False)
+    ],
+    out: Out,
+    judge: Annotated[str, typer.Option(help="symbolic, rollout or panel (both).")] = "symbolic",
+    config: Annotated[
+        Path | None,
+        typer.Option(help="YAML file with a `judge` part: a panel of your own.", show_default=False),
+    ] = None,
+    ledger: Annotated[
+        Path, typer.Option(help="Where answers of endpoints are kept, unless the file says.")
+    ] = Path("ledger.sqlite"),
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Spend what it costs without asking.")] = False,
+    problems: Annotated[
+        Path | None, typer.Option(help="Problems of our solutions.", show_default=False)
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Full-precision model of the rollout judge.", show_default=False)
+    ] = None,
+    max_tokens: Annotated[int, typer.Option(help="Longest continuation of the rollout judge.")] = 512,
+    as_json: Json = False,
+) -> None:
+    """Find the first faulty step of every solution in a file."""
+    from collections import Counter
+
+    from ..annotate.grading import Grader
+    from ..datasets.problem_sets import load_problems
+    from ..datasets.store import write_text
+    from ..judge.llm import is_unasked
+    from ..judge.members import Watched, members
+    from ..judge.panel import PanelJudge
+    from ..judge.processbench import read_cases, verdict_row
+    from ..loop.progress import Reporter
+
+    panel = _panel(judge, config)
+    items = read_cases(file, load_problems(problems) if problems is not None else ())
+    cases = [item.case for item in items if item.case is not None]
+    reporter = Reporter()
+    with (
+        Grader() as grader,
+        members(panel, lambda: _rollout(model, max_tokens, grader), ledger=ledger) as asked,
+    ):
+        _agree_to_cost(asked, cases, panel, reporter, yes)
+        with reporter.task("Judging", total=len(cases) * len(asked)) as done:
+            watched = [Watched(member.judge, done) for member in asked]
+            whole = watched[0] if len(watched) == 1 else PanelJudge(watched)
+            verdicts = {verdict.solution_id: verdict for verdict in whole.judge(cases)}
+    unasked = sum(is_unasked(verdict) for verdict in verdicts.values())
+    if unasked:
+        reporter.say(f"The budget ended before {unasked} solutions: raise it, and the same command goes on.")
+    rows = [verdict_row(item, verdicts.get(item.case.solution.id) if item.case else None) for item in items]
+    write_text(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    counts = Counter(str(row["status"]) for row in rows)
+    said = ", ".join(f"{count} {status}" for status, count in counts.most_common())
+    tell(as_json, {"items": len(rows), **counts, "out": str(out)}, f"{len(rows)} solutions: {said}. {out}")
+
+
+@app.command()
+def cost(
+    path: Annotated[Path, typer.Argument(help="Folder of a run, or a ledger.", show_default=False)],
+    as_json: Json = False,
+) -> None:
+    """Show what the language models of a run were asked and have cost."""
+    from .ledger import show
+
+    show(path / "ledger.sqlite" if path.is_dir() else path, as_json)
+
+
+@app.command()
+def bench(
+    file: Annotated[
+        Path, typer.Argument(help="Labelled solutions: ProcessBench's .json.", show_default=False)
+    ],
+    verdicts: Verdicts,
+    seed: Annotated[int, typer.Option(help="Of the intervals.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Score verdicts against people's labels, as ProcessBench's authors do."""
+    from ..judge.bench import Marked, score
+    from ..judge.processbench import read_cases, truth
+
+    items = read_cases(file)
+    found = _found(items, verdicts)
+    labelled = [(item, label) for item in items if (label := truth(item)) is not None]
+    if not labelled:
+        raise InputError(f"{file}: label: no item has one", hint="Give ProcessBench's own file")
+    scores = score([Marked(label, found.get(item.id)) for item, label in labelled], seed=seed)
+    if as_json:
+        print(scores.model_dump_json())
+    else:
+        _show(scores)
+
+
+@app.command()
+def stepwise(
+    file: Annotated[
+        Path, typer.Argument(help="Solutions: our .jsonl, or ProcessBench's .json.", show_default=False)
+    ],
+    verdicts: Verdicts,
+    out: Out,
+    problems: ProblemsOf = None,
+    as_json: Json = False,
+) -> None:
+    """Write verdicts as TRL's stepwise-supervision columns (.jsonl or .parquet)."""
+    from ..datasets.problem_sets import load_problems
+    from ..datasets.store import write_records
+    from ..judge.processbench import read_cases
+    from ..judge.stepwise import to_stepwise
+
+    items = read_cases(file, load_problems(problems) if problems is not None else ())
+    found = _found(items, verdicts)
+    made = to_stepwise((item.case, found.get(item.id)) for item in items if item.case is not None)
+    write_records(out, made.rows)
+    skipped = dict(made.skipped)
+    said = "".join(f", {count} {reason} left out" for reason, count in skipped.items())
+    tell(
+        as_json,
+        {"rows": len(made.rows), "skipped": skipped, "out": str(out)},
+        f"{len(made.rows)} rows{said}. {out}",
+    )
+
+
+def _found(items: "list[ItemCase]", path: Path) -> "dict[str, Verdict]":
+    from ..judge.verdicts import read_verdicts
+
+    found = read_verdicts(path)
+    if not any(item.id in found for item in items):
+        raise InputError(f"{path}: no verdict on any of these solutions", hint="Judge this file first")
+    return found
+
+
+def _show(scores: "Scores") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    def percent(value: float | None) -> str:
+        return "-" if value is None else f"{value:.1f}"
+
+    table = Table("", "", title="Verdicts against labels")
+    f1 = scores.f1
+    rows = {
+        "F1": f"{f1.value:.1f} ({f1.low:.1f} to {f1.high:.1f})" if f1 else "-",
+        f"right on {scores.faulty} faulty, %": percent(scores.accuracy_faulty),
+        f"right on {scores.clean} clean, %": percent(scores.accuracy_clean),
+        "within one step, %": percent(scores.within_one),
+        "unsure, unscored": f"{scores.unsure}, {scores.unscored}",
+    }
+    for name, reliability in (("faulty or clean", scores.status), ("first fault", scores.first_fault)):
+        for measure, value in (("kappa", reliability.kappa), ("alpha", reliability.alpha)):
+            shown = f"{value.value:.2f} ({value.low:.2f} to {value.high:.2f})" if value else "-"
+            rows[f"{measure}, {name}"] = shown
+    for name, value in rows.items():
+        table.add_row(name, value)
+    Console().print(table)
+
+
+def _panel(judge: str, path: Path | None) -> "JudgeConfig":
+    from ..judge.config import JudgeConfig, JudgeFile
+    from ..loop.config import parse_config, read_yaml
+
+    if path is not None:
+        return parse_config(read_yaml(path), JudgeFile, str(path)).judge
+    if judge not in ("symbolic", "rollout", "panel"):
+        raise ConfigError(
+            f"unknown judge {judge!r}",
+            hint="Known are symbolic, rollout and panel; language models are named in a --config",
+        )
+    return JudgeConfig() if judge == "panel" else JudgeConfig.model_validate({"panel": [judge]})
+
+
+def _rollout(model: Path | None, max_tokens: int, grader: "Grader") -> "Judge":
+    if model is None:
+        raise ConfigError("the rollout judge needs a model", hint="Give the full-precision model by --model")
+    from ..annotate.engines.engine import Sampling
+    from ..annotate.engines.transformers import TransformersEngine
+    from ..judge.rollout import RolloutJudge
+    from ..loop.models import reaches
+
+    engine = TransformersEngine.load(model, name=BASELINE)
+    return RolloutJudge(engine, reaches(grader), sampling=Sampling(max_tokens=max_tokens))
+
+
+def _agree_to_cost(
+    asked: "Sequence[Member]",
+    cases: "Sequence[Case]",
+    panel: "JudgeConfig",
+    reporter: "Reporter",
+    yes: bool,
+) -> None:
+    """Say what asking would cost, and ask a person unless told that it is fine."""
+    from ..judge.members import estimate
+
+    costly = [one for one in estimate(asked, cases) if one.requests and not one.is_local]
+    for one in costly:
+        price = f"about ${one.usd:.2f}" if one.usd is not None else "at a price not in the configuration"
+        reporter.say(
+            f"{one.model}: {one.requests} requests, about {one.usage.prompt_tokens:,} tokens to read and "
+            f"{one.usage.completion_tokens:,} to write, {price}"
+        )
+    if not costly or yes:
+        return
+    if panel.budget.usd is not None:
+        reporter.say(f"It stops at ${panel.budget.usd:g}.")
+    if not sys.stdin.isatty():
+        raise ConfigError("asking costs money, and nobody is there to agree", hint="Say --yes")
+    if not typer.confirm("Go on?", err=True):
+        raise typer.Exit(1)

@@ -1,0 +1,56 @@
+"""The configuration of a panel: who judges, with what money."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from ..annotate.engines.endpoint import Budget, Endpoint
+from ..datasets.config import Config
+from .template import Style
+
+
+class LLMConfig(Endpoint):
+    """A language model that judges, written `{llm: NAME, ...}`."""
+
+    style: Style = Style()
+    samples: int = Field(default=1, ge=1)
+    """Independent answers per solution; more than one vote like a panel."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_named(cls, fields: Any) -> Any:
+        if isinstance(fields, dict) and "llm" in fields and "model" not in fields:
+            return {("model" if name == "llm" else name): value for name, value in fields.items()}  # pyright: ignore[reportUnknownVariableType]
+        return fields  # pyright: ignore[reportUnknownVariableType]
+
+
+class JudgeConfig(Config):
+    """Who locates first faults."""
+
+    panel: tuple[Literal["symbolic", "rollout"] | LLMConfig, ...] = Field(
+        default=("symbolic", "rollout"), min_length=1
+    )
+    """Asked in this order; put the cheapest first. `{llm: NAME}` is a language model behind an
+    OpenAI-compatible API."""
+    samples: int = Field(default=4, ge=0)
+    """Further tries of the rollout judge at the step where its search ends."""
+    temperature: float = Field(default=0.7, gt=0)
+    """Temperature of those tries."""
+    injected: int = Field(default=1000, ge=0)
+    """Injected errors to test the symbolic judge on, where problems are abacus."""
+    budget: Budget = Budget()
+    """What all language models together may cost."""
+    ledger: Path | None = None
+    """Where answers are kept, so that none is bought twice; in the run's folder when left out."""
+
+    @property
+    def llms(self) -> tuple[LLMConfig, ...]:
+        """The language models of the panel."""
+        return tuple(member for member in self.panel if isinstance(member, LLMConfig))
+
+
+class JudgeFile(Config):
+    """What `firstfault judge FILE --config` reads: the `judge` part of a run's configuration."""
+
+    judge: JudgeConfig
