@@ -62,7 +62,8 @@ def begin_with_induction(model: Qwen2ForCausalLM, seed: int) -> None:
 
 def _orthogonal(width: int, rows: int, generator: torch.Generator) -> Tensor:
     """Orthonormal rows, shape (rows, width)."""
-    return torch.linalg.qr(torch.empty(width, rows).normal_(generator=generator))[0].T
+    algebra: Any = torch.linalg
+    return algebra.qr(torch.empty(width, rows).normal_(generator=generator))[0].T
 
 
 def _turned(vector: Tensor, positions: int) -> Tensor:

@@ -97,7 +97,8 @@ def train_tokenizer() -> Qwen2Tokenizer:
         model_max_length=1024,
     )
     numbers = [*map(str, range(1, LARGEST + 1)), *stories.SHARE_WORDS]
-    final.add_tokens([AddedToken(f" {number}", normalized=False) for number in numbers])
+    template: Any = final
+    template.add_tokens([AddedToken(f" {number}", normalized=False) for number in numbers])
     final.chat_template = CHAT_TEMPLATE
     return final
 
@@ -324,7 +325,8 @@ def main() -> None:
         step, seen, chunk, seconds = state["step"], state["seen"], state["chunk"], state["seconds"]
     started, last_save, recent = time.monotonic() - seconds, time.monotonic(), list[float]()
     model.train()
-    forward: Any = torch.compile(model.model, dynamic=True)
+    compiler: Any = torch
+    forward = compiler.compile(model.model, dynamic=True)
     while seen < args.tokens:
         rows = rows_of_chunk(tokenizer, chunk)
         for ids, labels in batches_of_chunk(rows, chunk, args.batch, _token_id(tokenizer, PAD)):
