@@ -1,6 +1,6 @@
 """Train the bundled model from scratch on abacus.
 
-    python -m firstfault.models.train OUT --tokens 60e6 --threads 2
+    python -m firstfault.models.train OUT --tokens 36e6 --threads 2
 
 A run writes `OUT/checkpoint.pt` every few minutes and goes on from it when started again with the same
 command. Problems come from abacus' train split, which shares nothing with the mining and the held-out
@@ -49,7 +49,9 @@ CURRICULUM = (
     Lesson(1, longest=3, distractors=0, drills=1024, copies=768),
     Lesson(2, longest=3, drills=1024, copies=512),
     Lesson(4, longest=5, drills=1024, copies=256),
-    Lesson(inf, drills=640, copies=128),
+    Lesson(7, drills=640, copies=128),
+    Lesson(30, drills=2048, copies=128),
+    Lesson(inf, drills=512, copies=64),
 )
 EQUATIONS = 24  # per row
 WORDS = 960  # tokens of text; the numbers come on top
@@ -295,11 +297,11 @@ def main() -> None:
     """Train, or go on training."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("--tokens", type=float, default=60e6, help="training tokens, prompts included")
+    parser.add_argument("--tokens", type=float, default=36e6, help="training tokens, prompts included")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--adam-rate", type=float, default=3e-3)
     parser.add_argument("--muon-rate", type=float, default=2e-3)
-    parser.add_argument("--decay", type=float, default=0.5, help="share of the tokens in which rates fall")
+    parser.add_argument("--decay", type=float, default=0.4, help="share of the tokens in which rates fall")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--save-every", type=float, default=180.0, help="seconds between checkpoints")
