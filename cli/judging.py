@@ -109,9 +109,13 @@ def cost(
     as_json: Json = False,
 ) -> None:
     """Show what the language models of a run were asked and have cost."""
+    from ..loop.folder import RunFolder
     from .ledger import show
 
-    show(path / "ledger.sqlite" if path.is_dir() else path, as_json)
+    if path.is_dir():
+        folder = RunFolder(path)
+        path = folder.read_config().judge.ledger or folder.ledger_path
+    show(path, as_json)
 
 
 @app.command()
@@ -207,7 +211,11 @@ def _panel(judge: str, path: Path | None) -> "JudgeConfig":
     from ..loop.config import parse_config, read_yaml
 
     if path is not None:
-        return parse_config(read_yaml(path), JudgeFile, str(path)).judge
+        panel = parse_config(read_yaml(path), JudgeFile, str(path)).judge
+        if panel.ledger is None:
+            return panel
+        # As in a run's configuration, relative to the file.
+        return panel.model_copy(update={"ledger": (path.parent / panel.ledger).resolve()})
     if judge not in ("symbolic", "rollout", "panel"):
         raise ConfigError(
             f"unknown judge {judge!r}",

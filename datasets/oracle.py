@@ -216,8 +216,8 @@ class _Walk:
 def _split(body: str) -> tuple[str, str]:
     """What a step quotes, and its own sentence: the first one with an equation, and what comes after it."""
     equation = _EQUATION.search(body)
-    start = body.rfind(". ", 0, equation.start()) + 2 if equation else 0
-    return (body[:start], body[start:]) if start > 1 else ("", body)
+    quotes, end, _ = body[: equation.start()].rpartition(". ") if equation else ("", "", "")
+    return quotes + end, body[len(quotes + end) :]
 
 
 def _same_operands(equation: Equation, operands: tuple[Fraction, Fraction], commutes: bool) -> bool:

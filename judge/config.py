@@ -1,9 +1,9 @@
 """The configuration of a panel: who judges, with what money."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from ..annotate.engines.endpoint import Budget, Endpoint
 from ..datasets.config import Config
@@ -24,13 +24,30 @@ class LLMConfig(Endpoint):
             return {("model" if name == "llm" else name): value for name, value in fields.items()}  # pyright: ignore[reportUnknownVariableType]
         return fields  # pyright: ignore[reportUnknownVariableType]
 
+    @field_validator("model")
+    @classmethod
+    def _is_no_other_judge(cls, model: str) -> str:
+        # Votes are told apart by name, and a vote of `symbolic` is a proof.
+        if model in ("symbolic", "rollout", "panel"):
+            raise ValueError(f"a language model can't be named {model!r}: that is another judge")
+        return model
+
+
+def _kind(member: Any) -> str:
+    return "judge" if isinstance(member, str) else "llm"
+
+
+PanelMember = Annotated[
+    Annotated[Literal["symbolic", "rollout"], Tag("judge")] | Annotated[LLMConfig, Tag("llm")],
+    # So that what is wrong with a language model is said of it, not that it is no judge of ours.
+    Discriminator(_kind),
+]
+
 
 class JudgeConfig(Config):
     """Who locates first faults."""
 
-    panel: tuple[Literal["symbolic", "rollout"] | LLMConfig, ...] = Field(
-        default=("symbolic", "rollout"), min_length=1
-    )
+    panel: tuple[PanelMember, ...] = Field(default=("symbolic", "rollout"), min_length=1)
     """Asked in this order; put the cheapest first. `{llm: NAME}` is a language model behind an
     OpenAI-compatible API."""
     samples: int = Field(default=4, ge=0)

@@ -77,8 +77,9 @@ def estimate(judges: Sequence[Member], cases: Sequence[Case]) -> list[Estimate]:
         if member.chat is None or not isinstance(member.judge, LLMJudge):
             continue
         endpoint = member.chat.endpoint
-        steps = {ask.key: steps for ask, steps in member.judge.asks(cases)}
-        open_asks = member.chat.unanswered([ask for ask, _ in member.judge.asks(cases)])
+        asked = list(member.judge.asks(cases))
+        steps = {ask.key: count for ask, count in asked}
+        open_asks = member.chat.unanswered([ask for ask, _ in asked])
         characters = sum(len(message.content) for ask in open_asks for message in ask.messages)
         usage = Usage(
             requests=len(open_asks),

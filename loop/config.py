@@ -1,6 +1,6 @@
 """The configuration of a run: one YAML file, strict models, overrides by dotted key."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
@@ -166,6 +166,9 @@ def resolve_paths(config: RunConfig, folder: Path) -> RunConfig:
             mining=(folder / files.mining).resolve(), held_out=(folder / files.held_out).resolve()
         )
         changes["problems"] = Problems(files=resolved)
+    if config.judge.ledger is not None:
+        ledger = (folder / config.judge.ledger).resolve()
+        changes["judge"] = config.judge.model_copy(update={"ledger": ledger})
     return config.model_copy(update=changes)
 
 
@@ -217,6 +220,12 @@ def _fields_at(kind: type[BaseModel], place: Sequence[int | str]) -> list[str]:
     for part in place:
         if isinstance(part, str) and part in getattr(found, "model_fields", {}):
             annotation: Any = found.model_fields[part].annotation
-            candidates = (annotation, *getattr(annotation, "__args__", ()))
-            found = next((c for c in candidates if hasattr(c, "model_fields")), found)
+            found = next((kind for kind in _kinds(annotation) if hasattr(kind, "model_fields")), found)
     return list(found.model_fields)
+
+
+def _kinds(annotation: Any) -> Iterator[Any]:
+    """An annotation and what it is made of, to any depth."""
+    yield annotation
+    for part in getattr(annotation, "__args__", ()):
+        yield from _kinds(part)

@@ -39,7 +39,7 @@ class Lesson(NamedTuple):
     longest: int = LEVELS[-1]
     """Steps of its longest problems."""
     distractors: int = 2
-    drills: int = 160
+    drills: int = 512
     """Rows of bare equations."""
     copies: int = 0
     """Rows of random sentences to quote."""
@@ -51,7 +51,7 @@ CURRICULUM = (
     Lesson(4, longest=5, drills=1024, copies=256),
     Lesson(7, drills=640, copies=128),
     Lesson(30, drills=2048, copies=128),
-    Lesson(inf, drills=512, copies=64),
+    Lesson(inf, copies=64),
 )
 EQUATIONS = 24  # per row
 WORDS = 960  # tokens of text; the numbers come on top
@@ -106,7 +106,7 @@ def train_tokenizer() -> Qwen2Tokenizer:
 
 
 def build_model(tokenizer: Qwen2Tokenizer, seed: int) -> Qwen2ForCausalLM:
-    """A Qwen2 of 2.6M parameters; every linear dimension is a multiple of 128."""
+    """A Qwen2 of 3.3M parameters; every linear dimension is a multiple of 128."""
     torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType]
     config = Qwen2Config(
         vocab_size=VOCABULARY,

@@ -158,3 +158,16 @@ def test_a_missing_key_is_said_before_anything_is_done(file: Path, capsys, monke
     arguments = ["judge", file, "--config", config, "--out", file.parent / "v.jsonl"]
     assert main([*map(str, arguments), "--ledger", str(file.parent / "l.sqlite")]) == 2
     assert "OPENAI_API_KEY" in capsys.readouterr().err
+
+
+def test_a_ledger_is_named_relative_to_its_file_and_a_model_not_like_a_judge(file: Path, panel, capsys):
+    config, _ = panel
+    config.write_text(config.read_text() + "  ledger: kept/answers.sqlite\n")
+    run(capsys, "judge", file, "--config", config, "--out", file.parent / "v.jsonl")
+    assert (config.parent / "kept" / "answers.sqlite").is_file()
+    config.write_text("judge: {panel: [{llm: symbolic, base_url: 'http://127.0.0.1:9/v1'}]}")
+    assert main(["judge", str(file), "--config", str(config), "--out", str(file.parent / "w.jsonl")]) == 2
+    assert "another judge" in capsys.readouterr().err
+    config.write_text("judge: {panel: [{llm: m, base_ur: 'http://127.0.0.1:9/v1'}]}")
+    assert main(["judge", str(file), "--config", str(config), "--out", str(file.parent / "w.jsonl")]) == 2
+    assert "Did you mean `base_url`?" in capsys.readouterr().err

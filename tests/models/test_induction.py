@@ -13,7 +13,7 @@ def attention_to_the_next(model: Qwen2ForCausalLM, layer: int) -> float:
     return sum(float(seen[60 + place, place + 1]) for place in range(59)) / 59
 
 
-def test_a_model_begins_with_heads_that_find_what_came_next():
+def small_model() -> Qwen2ForCausalLM:
     torch.manual_seed(0)
     config = Qwen2Config(
         vocab_size=512,
@@ -24,7 +24,11 @@ def test_a_model_begins_with_heads_that_find_what_came_next():
         num_key_value_heads=2,
         attn_implementation="eager",
     )
-    model = Qwen2ForCausalLM(config).eval()
+    return Qwen2ForCausalLM(config).eval()
+
+
+def test_a_model_begins_with_heads_that_find_what_came_next():
+    model = small_model()
     assert attention_to_the_next(model, 1) < 0.05
     begin_with_induction(model, seed=0)
     pulls = [attention_to_the_next(model, layer) for layer in (1, 2, 3)]
@@ -33,15 +37,7 @@ def test_a_model_begins_with_heads_that_find_what_came_next():
 
 
 def test_the_start_is_seeded():
-    config = Qwen2Config(
-        vocab_size=64,
-        hidden_size=256,
-        intermediate_size=128,
-        num_hidden_layers=4,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-    )
-    model = Qwen2ForCausalLM(config)
+    model = small_model()
     starts: list[torch.Tensor] = []
     for seed in (0, 0, 1):
         begin_with_induction(model, seed)
