@@ -14,9 +14,10 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from random import Random
 
+from .draft import DeadEndError
 from .program import Program
 from .records import Problem, Split
-from .story import DeadEndError, Story
+from .story import Story
 
 LEVELS = tuple(range(2, 9))
 LARGEST = 300
