@@ -26,6 +26,19 @@ class Degeneration(NamedTuple):
     subtype: Subtype
     rationale: str
 
+    def verdict(self, solution: Solution, judge: str) -> Verdict:
+        """Return it as a judge's verdict on the solution."""
+        return Verdict(
+            solution_id=solution.id,
+            judge=judge,
+            status=VerdictStatus.FAULTY,
+            first_fault=self.step,
+            error_type=ErrorType.DEGENERATE,
+            subtype=self.subtype,
+            rationale=self.rationale,
+            confidence=0.9,
+        )
+
 
 class DegenerateJudge:
     """Finds the first step that repeats, breaks off or leaves the topic."""
@@ -46,16 +59,7 @@ class DegenerateJudge:
                     reason="neither a loop nor cut off nor off topic",
                 )
                 continue
-            yield Verdict(
-                solution_id=case.solution.id,
-                judge=self.name,
-                status=VerdictStatus.FAULTY,
-                first_fault=found.step,
-                error_type=ErrorType.DEGENERATE,
-                subtype=found.subtype,
-                rationale=found.rationale,
-                confidence=0.9,
-            )
+            yield found.verdict(case.solution, self.name)
 
 
 def find_degeneration(problem: Problem, solution: Solution) -> Degeneration | None:

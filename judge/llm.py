@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ..annotate.engines.chat import Answer, Ask, Chat, Ending
-from ..datasets.records import ErrorType, Usage, Verdict, VerdictStatus
+from ..datasets.records import Usage, Verdict, VerdictStatus
 from .case import Case
 from .degenerate import find_degeneration
 from .fence import restored
@@ -108,15 +108,7 @@ class LLMJudge:
             return self._unscored(case, "no steps")
         found = find_degeneration(case.problem, solution)
         if found is not None:
-            return Verdict(
-                solution_id=solution.id,
-                judge=self.name,
-                status=VerdictStatus.FAULTY,
-                first_fault=found.step,
-                error_type=ErrorType.DEGENERATE,
-                subtype=found.subtype,
-                rationale=found.rationale,
-            )
+            return found.verdict(solution, self.name)
         shown = [case.problem.question, case.problem.answer, *solution.steps]
         if case.full_precision is not None:
             shown.append(case.full_precision.text)
