@@ -1,6 +1,6 @@
 """Train the bundled model from scratch on abacus.
 
-    python -m firstfault.models.train OUT --tokens 26e6 --threads 2
+    python -m firstfault.models.train OUT --tokens 27.5e6 --threads 2
 
 A run writes `OUT/checkpoint.pt` every few minutes and goes on from it when started again with the same
 command. Problems come from abacus' train split, which shares nothing with the mining and the held-out
@@ -79,11 +79,11 @@ def main() -> None:
     """Train, or go on training."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("--tokens", type=float, default=26e6, help="training tokens, prompts included")
+    parser.add_argument("--tokens", type=float, default=27.5e6, help="training tokens, prompts included")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--adam-rate", type=float, default=3e-3)
     parser.add_argument("--muon-rate", type=float, default=2e-3)
-    parser.add_argument("--decay", type=float, default=0.4, help="share of the tokens in which rates fall")
+    parser.add_argument("--decay", type=float, default=0.5, help="share of the tokens in which rates fall")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--save-every", type=float, default=180.0, help="seconds between checkpoints")
