@@ -1,6 +1,7 @@
 """How a quantized model is trained to get back what it lost."""
 
 from math import ceil
+from typing import Literal
 
 from pydantic import Field
 
@@ -24,10 +25,13 @@ class RestoreConfig(Config):
     """Pairs per step."""
     beta: float = Field(default=0.1, gt=0)
     """How much the preference loss holds on to the quantized model (arXiv 2305.18290)."""
-    preference_weight: float = Field(default=0.2, ge=0)
+    preference_weight: float = Field(default=0.05, ge=0)
     """Weight of the preference loss. Alone it lowers the loss and the accuracy alike."""
     sft_weight: float = Field(default=1.0, ge=0)
     """Weight of the likelihood of the chosen continuation; 0 is pure DPO."""
+    rejected: Literal["step", "solution"] = "step"
+    """How much of a rejected continuation is trained against: the faulty step, or all of it. What follows
+    from a fault is mostly right in itself, and is unlearnt when it is trained against."""
     max_tokens: int = Field(default=1024, ge=16)
     """Longest prompt with continuation; what is longer is cut at its end."""
     time_limit: float | None = Field(default=None, gt=0)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..annotate.engines.loading import load_tokenizer
+from ..annotate.steps import prefix_before, split_steps
 from ..datasets.errors import ConfigError, InputError, ModelError
 from ..datasets.records import Pair, Subtype
 from ..quant.checkpoint import read_checkpoint, replacing_folder, weights_sha256
@@ -66,7 +67,8 @@ def train(
     A chosen continuation ends with the end token and so does a rejected one that ended by itself.
     One that never did (a loop, an answer cut off) gets no end token, since pushing it down would
     teach not to stop, and is cut at the length of the chosen one: what a loop goes on to say
-    teaches nothing.
+    teaches nothing. Nor does what follows a fault, so a rejected continuation is its faulty step
+    alone, unless `config.rejected` says otherwise.
 
     Args:
         checkpoint: Model folder, usually quantized.
@@ -88,7 +90,11 @@ def train(
     tokenizer = load_tokenizer(checkpoint)
     with silenced(), tempfile.TemporaryDirectory() as scratch:
         trainer = _trainer(
-            _load(checkpoint), tokenizer, preference_rows(pairs, tokenizer, unfinished), config, Path(scratch)
+            _load(checkpoint),
+            tokenizer,
+            preference_rows(pairs, tokenizer, unfinished, whole=config.rejected == "solution"),
+            config,
+            Path(scratch),
         )
         recorder = _recorder(progress, config.time_limit)
         trainer.add_callback(recorder)
@@ -101,6 +107,7 @@ def train(
 
 
 def _load(checkpoint: Path) -> Any:
+    import torch
     import transformers
 
     auto: Any = transformers.AutoModelForCausalLM
@@ -109,31 +116,49 @@ def _load(checkpoint: Path) -> Any:
         # Packed layers take no adapter, and fake-quantized activations pass no gradient.
         options["quantization_config"] = transformers.CompressedTensorsConfig(dequantize=True)
     try:
-        return auto.from_pretrained(checkpoint, local_files_only=True, use_safetensors=True, **options)
+        model = auto.from_pretrained(checkpoint, local_files_only=True, use_safetensors=True, **options)
     except Exception as error:
         first = (str(error).strip().splitlines() or [""])[0]
         raise ModelError(
             f"{checkpoint}: the model can't be loaded: {type(error).__name__}: {first}",
             hint="Quantize the model again.",
         ) from error
+    # Processors without units for bfloat16 take twice as long with it; the values are the same.
+    return model if torch.cuda.is_available() else model.float()
 
 
 def preference_rows(
-    pairs: Sequence[Pair], tokenizer: Any, unfinished: Collection[str]
+    pairs: Sequence[Pair], tokenizer: Any, unfinished: Collection[str], *, whole: bool = False
 ) -> list[dict[str, Any]]:
-    """Return TRL's columns, and whether each continuation ended the solution by itself."""
+    """Return TRL's columns, and whether each rejected continuation ends the solution by itself.
+
+    Args:
+        pairs: Preferences.
+        tokenizer: Of the model that is trained.
+        unfinished: Ids of the solutions that did not stop by themselves.
+        whole: Whether rejected continuations are kept whole, and not only their faulty step.
+    """
     # The template has written the start token; a tokenizer that adds one would double it.
     start: str = tokenizer.bos_token or ""
     opens = bool(start) and tokenizer("x")["input_ids"][:1] == [tokenizer.bos_token_id]
-    return [
-        {
-            "prompt": pair.prompt.removeprefix(start) if opens else pair.prompt,
-            "chosen": pair.chosen,
-            "rejected": pair.rejected,
-            "rejected_ends": pair.solution_id not in unfinished and pair.subtype not in _NEVER_ENDS,
-        }
-        for pair in pairs
-    ]
+    rows: list[dict[str, Any]] = []
+    for pair in pairs:
+        rejected = pair.rejected if whole else _first_step(pair.rejected)
+        ends = pair.solution_id not in unfinished and pair.subtype not in _NEVER_ENDS
+        rows.append(
+            {
+                "prompt": pair.prompt.removeprefix(start) if opens else pair.prompt,
+                "chosen": pair.chosen,
+                "rejected": rejected,
+                "rejected_ends": ends and rejected == pair.rejected,
+            }
+        )
+    return rows
+
+
+def _first_step(text: str) -> str:
+    steps = split_steps(text).steps
+    return prefix_before(text, steps, 1) if len(steps) > 1 else text
 
 
 def _trainer(

@@ -87,6 +87,20 @@ def test_solutions_that_never_ended_are_told_apart(tiny_model):
     assert [row["rejected_ends"] for row in rows] == [True, False, False]
 
 
+def test_only_the_faulty_step_is_trained_against_unless_all_is_asked_for(tiny_model):
+    from firstfault.annotate.engines.loading import load_tokenizer
+    from firstfault.restore.preference import preference_rows
+
+    tokenizer = load_tokenizer(tiny_model)
+    long = pair(1, rejected="Step 2: 1 + 1 = 3\nStep 3: 3 * 2 = 6\nAnswer: 6")
+    [cut] = preference_rows([long], tokenizer, ())
+    assert (cut["rejected"], cut["rejected_ends"]) == ("Step 2: 1 + 1 = 3\n", False)
+    [last] = preference_rows([pair(1)], tokenizer, ())
+    assert (last["rejected"], last["rejected_ends"]) == ("Answer: 1", True)
+    [whole] = preference_rows([long], tokenizer, (), whole=True)
+    assert (whole["rejected"], whole["rejected_ends"]) == (long.rejected, True)
+
+
 def test_no_pairs_and_unknown_targets_are_refused_and_nothing_written(tiny_model, tmp_path):
     with pytest.raises(InputError, match="no pairs"):
         train(tiny_model, [], CONFIG, tmp_path / "out")
