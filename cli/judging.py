@@ -15,7 +15,6 @@ from .options import Json, Out, tell
 if TYPE_CHECKING:
     from ..datasets.records import Verdict
     from ..judge.bench import Scores
-    from ..judge.processbench import ItemCase
 
 _DEFAULT = "solutions"
 
@@ -119,22 +118,25 @@ def cost(
 @app.command()
 def bench(
     file: Annotated[
-        Path, typer.Argument(help="Labelled solutions: ProcessBench's .json.", show_default=False)
+        Path,
+        typer.Argument(help="Labelled solutions: ProcessBench's, PRM800K's, or ours.", show_default=False),
     ],
     verdicts: Verdicts,
+    problems: ProblemsOf = None,
+    reviews: Annotated[
+        Path | None, typer.Option(help="People's reviews of our solutions.", show_default=False)
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the intervals.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Score verdicts against people's labels, as ProcessBench's authors do."""
+    from ..datasets.problem_sets import load_problems
     from ..judge.bench import Marked, score
-    from ..judge.processbench import read_cases, truth
+    from ..judge.labels import read_labelled
 
-    items = read_cases(file)
-    found = _found(items, verdicts)
-    labelled = [(item, label) for item in items if (label := truth(item)) is not None]
-    if not labelled:
-        raise InputError(f"{file}: label: no item has one", hint="Give ProcessBench's own file")
-    scores = score([Marked(label, found.get(item.id)) for item, label in labelled], seed=seed)
+    items = read_labelled(file, load_problems(problems) if problems is not None else (), reviews=reviews)
+    found = _found([item.id for item in items], verdicts)
+    scores = score([Marked(item.truth, found.get(item.id)) for item in items], seed=seed)
     if as_json:
         print(scores.model_dump_json())
     else:
@@ -158,7 +160,7 @@ def stepwise(
     from ..judge.stepwise import to_stepwise
 
     items = read_cases(file, load_problems(problems) if problems is not None else ())
-    found = _found(items, verdicts)
+    found = _found([item.id for item in items], verdicts)
     made = to_stepwise((item.case, found.get(item.id)) for item in items if item.case is not None)
     write_records(out, made.rows)
     skipped = dict(made.skipped)
@@ -170,11 +172,11 @@ def stepwise(
     )
 
 
-def _found(items: "list[ItemCase]", path: Path) -> "dict[str, Verdict]":
+def _found(items: list[str], path: Path) -> "dict[str, Verdict]":
     from ..judge.verdicts import read_verdicts
 
     found = read_verdicts(path)
-    if not any(item.id in found for item in items):
+    if not any(item in found for item in items):
         raise InputError(f"{path}: no verdict on any of these solutions", hint="Judge this file first")
     return found
 
