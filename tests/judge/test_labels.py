@@ -34,8 +34,8 @@ def test_the_last_review_of_a_person_counts():
 
 
 def test_the_oracle_labels_abacus_solutions_and_people_outrank_it(tmp_path):
-    [problem] = generate(Split.MINING, 1, seed=1)
-    planted = inject(problem, 0, ErrorType.EXECUTION)
+    tried = [(one, inject(one, 0, ErrorType.EXECUTION)) for one in generate(Split.MINING, 20, seed=1)]
+    problem, planted = next((one, found) for one, found in tried if found is not None)
     write_records(tmp_path / "s.jsonl", [right_solution(problem), planted.solution])
     right, wrong = read_labelled(tmp_path / "s.jsonl", [problem])
     assert (right.truth.status, wrong.truth.first_fault) == (VerdictStatus.CLEAN, 0)
