@@ -13,10 +13,10 @@ from ..datasets.records import Usage, Verdict, VerdictStatus
 from .case import Case
 from .degenerate import find_degeneration
 from .fence import restored
-from .panel import decide
 from .reply import read_reply, with_backslashes
 from .schema import Reply, StepVerdict, reply_schema
 from .template import Style, conversation, repair
+from .voting import decide
 
 MAX_CHARACTERS = 400_000
 """A case that shows more than this is not asked about."""

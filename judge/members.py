@@ -11,7 +11,9 @@ from ..annotate.engines.spending import Spending
 from ..datasets.records import Usage, Verdict
 from .case import Case, Judge
 from .config import JudgeConfig
+from .curve import Calibrated, Curve, key_of, read_calibration
 from .llm import LLMJudge
+from .panel import PanelJudge
 from .symbolic import SymbolicJudge
 
 _CHARACTERS_PER_TOKEN = 3.5
@@ -25,6 +27,13 @@ class Member(NamedTuple):
     judge: Judge
     chat: OpenAIChat | None = None
     """Where it asks, if it is a language model."""
+    asked: str = ""
+    """How it is asked, if it is."""
+
+    @property
+    def key(self) -> str:
+        """Its name and how it is asked."""
+        return key_of(self.judge.name, self.asked)
 
 
 class Estimate(NamedTuple):
@@ -66,8 +75,53 @@ def members(
             else:
                 one.api_key()  # a missing one is said before anything is done
                 chat = OpenAIChat(one, ledger=kept, budget=spending)
-                made.append(Member(LLMJudge(chat, one.style, samples=one.samples), chat))
+                made.append(Member(LLMJudge(chat, one.style, samples=one.samples), chat, one.asked))
         yield tuple(made)
+
+
+def assemble(
+    asked: Sequence[Member],
+    config: JudgeConfig,
+    *,
+    done: Callable[[int], object],
+    say: Callable[[str], object],
+) -> PanelJudge:
+    """Make the panel, its judges calibrated as far as the configuration's calibration goes.
+
+    Args:
+        asked: The judges.
+        config: The panel.
+        done: Told how many votes are cast, or not asked for.
+        say: Told, once each, which judges are not calibrated although there is a calibration.
+
+    Raises:
+        ConfigError: If the calibration can't be read.
+    """
+    calibration = read_calibration(config.calibration) if config.calibration is not None else None
+    judges: list[Judge] = []
+    curves: dict[str, Curve] = {}
+    for member in asked:
+        curve = calibration.of(member.judge.name, member.asked) if calibration is not None else None
+        if curve is not None:
+            # Of two that share a name, the one that can weigh more: `adaptive` must not stop too early.
+            curves[curve.judge] = max(curve, curves.get(curve.judge, curve), key=lambda one: one.highest)
+        elif calibration is not None:
+            why = calibration.left_out.get(member.key)
+            say(f"{member.key} is not calibrated{f' ({why})' if why else ''}: its confidence is not used.")
+        judges.append(Watched(Calibrated(member.judge, curve) if curve else member.judge, done))
+    own: dict[int, Curve] = {}
+    if calibration is not None:
+        own = calibration.of_panel(PanelJudge.name, panel_asked(asked, config), len(asked))
+    if calibration is not None and not own and config.adaptive is not None and len(asked) > 1:
+        say("The calibration is of another panel: this one's judges are taken to err independently.")
+    return PanelJudge(
+        judges, rule=config.rule, adaptive=config.adaptive, curves=curves, own=own, on_skipped=done
+    )
+
+
+def panel_asked(asked: Sequence[Member], config: JudgeConfig) -> str:
+    """Say what a panel's own curve belongs to: the rule and the judges, in order."""
+    return f"{config.rule}: {'; '.join(member.key for member in asked)}"
 
 
 def estimate(judges: Sequence[Member], cases: Sequence[Case]) -> list[Estimate]:

@@ -12,8 +12,7 @@ from ..datasets.silver_bullet import select
 from ..datasets.store import read_records, write_records
 from ..judge.case import Case, Judge
 from ..judge.llm import is_unasked
-from ..judge.members import Watched, members
-from ..judge.panel import PanelJudge
+from ..judge.members import assemble, members
 from ..judge.rollout import RolloutJudge
 from ..quant.quantize import quantize
 from ..restore.pairs import Located, make_pairs
@@ -107,8 +106,7 @@ def judge(models: Models, folder: RunFolder, reporter: Reporter, model: str, spl
         members(config, lambda: _rollout(models, journal, grader), ledger=folder.ledger_path) as asked,
         reporter.task(title, total=len(cases) * len(asked)) as done,
     ):
-        panel = PanelJudge([Watched(member.judge, done) for member in asked])
-        verdicts = list(panel.judge(cases))
+        verdicts = list(assemble(asked, config, done=done, say=reporter.say).judge(cases))
     unasked = sum(is_unasked(verdict) for verdict in verdicts)
     if unasked:
         raise ConfigError(
