@@ -15,7 +15,7 @@ from itertools import islice
 from .asking import Asking
 from .background import Background
 from .chat import Answer, Ask, Ending
-from .clients import Clients
+from .client import Client
 from .commits import Commits
 from .endpoint import Budget, Endpoint
 from .faults import Scrubber
@@ -122,9 +122,9 @@ class OpenAIChat:
 
     def _ask(self, waiting: dict[str, Ask]) -> Generator[tuple[str, Answer], None, str]:
         """Ask for those answers until all are there or something stops it; return what did."""
-        clients = Clients(self.endpoint, self.endpoint.api_key())
+        client = Client(self.endpoint, self.endpoint.api_key())
         run = _Run(list(waiting.items()))
-        background = Background[tuple[str, Answer]](partial(self._main, clients, run))
+        background = Background[tuple[str, Answer]](partial(self._main, client, run))
         unread = 0
         with closing(background.results()) as results:
             for key, answer in results:
@@ -139,21 +139,19 @@ class OpenAIChat:
             raise AssertionError(f"{len(waiting)} requests were lost")
         return stopped_because or ""
 
-    async def _main(
-        self, clients: Clients, run: "_Run", deliver: Callable[[tuple[str, Answer]], None]
-    ) -> None:
+    async def _main(self, client: Client, run: "_Run", deliver: Callable[[tuple[str, Answer]], None]) -> None:
         manners = self._manners
         slots = Slots(self.endpoint.concurrency, manners.limit)
         commits = Commits(self._ledger) if self._ledger is not None else None
         tools = Tools(
             endpoint=self.endpoint,
-            clients=clients,
+            client=client,
             slots=slots,
             gate=Gate(self._pause),
             pause=self._pause,
             spending=self.spending,
             manners=manners,
-            scrubber=Scrubber(clients.key),
+            scrubber=Scrubber(client.key),
             rng=random.Random(),
             ledger=self._ledger,
             commits=commits,
@@ -168,7 +166,7 @@ class OpenAIChat:
                 if commits is not None:
                     await commits.close()
             finally:
-                await clients.close()
+                await client.close()
 
     def _from_entry(self, key: str, ask: Ask, entry: Entry) -> Answer | None:
         """Read an answer of the ledger; one that can't be read is marked as failed, to be asked again."""

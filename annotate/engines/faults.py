@@ -95,18 +95,23 @@ def read_fault(error: Exception, endpoint: Endpoint, ask: Ask, scrubber: Scrubbe
     Raises:
         Exception: The error itself, if it is none of these.
     """
+    import aiohttp
     import openai
 
     if isinstance(error, openai.APIStatusError):
         return _of_status(error, endpoint, ask, scrubber)
-    if isinstance(error, TimeoutError | openai.APITimeoutError):
+    if isinstance(error, TimeoutError):
         return Fault(Kind.PASSING, f"no answer within {endpoint.timeout:g} s")
-    if isinstance(error, openai.APIConnectionError):
+    # Not all that aiohttp raises is known to the client. What it takes for a time-out of its own, which it
+    # has none of, is a connection that could not be made or was lost.
+    if isinstance(error, openai.APIConnectionError | aiohttp.ClientError):
         causes = list(_causes(error))
         if any(isinstance(cause, socket.gaierror) for cause in causes):
             return Fault(Kind.UNUSABLE, "unknown host", hint="Check base_url and the network")
+        if any(isinstance(cause, aiohttp.ClientResponseError) for cause in causes):
+            return Fault(Kind.PASSING, "the answer was not HTTP")
         refused = any(isinstance(cause, ConnectionRefusedError) for cause in causes)
-        if refused or any(type(cause).__name__ == "ConnectError" for cause in causes):
+        if refused or any(isinstance(cause, aiohttp.ClientConnectorError) for cause in causes):
             return Fault(Kind.UNREACHABLE, "connection refused" if refused else "no connection")
         return Fault(Kind.PASSING, "the connection was lost before the whole answer had come")
     raise error
