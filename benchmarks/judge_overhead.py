@@ -24,28 +24,31 @@ from firstfault.annotate.engines.endpoint import Endpoint
 from firstfault.annotate.engines.ledger import Ledger
 
 VERDICT = json.dumps({"steps": [{"reason": "sound", "verdict": "sound"}] * 6, "first_fault": None})
-BODY = json.dumps(
-    {
-        "id": "chatcmpl-1",
+
+
+def response(content: str) -> bytes:
+    """Return what a server sends, headers and all."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 700, "completion_tokens": 150, "total_tokens": 850}
+    whole = {
+        "id": "1",
         "object": "chat.completion",
         "created": 1,
         "model": "m",
-        "choices": [
-            {"index": 0, "message": {"role": "assistant", "content": VERDICT}, "finish_reason": "stop"}
-        ],
-        "usage": {"prompt_tokens": 700, "completion_tokens": 150, "total_tokens": 850},
+        "choices": [choice],
+        "usage": usage,
     }
-).encode()
-RESPONSE = (
-    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(BODY) + BODY
-)
+    body = json.dumps(whole).encode()
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+    return head + body
 
 
 class Late(asyncio.Protocol):
     """As little of a server as will do, so that what is measured is the client."""
 
-    def __init__(self, delay: float) -> None:
+    def __init__(self, delay: float, response: bytes) -> None:
         self._delay = delay
+        self._response = response
         self._held = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -61,13 +64,13 @@ class Late(asyncio.Protocol):
             if len(rest) < length:
                 return
             self._held = rest[length:]
-            asyncio.get_running_loop().call_later(self._delay, self._transport.write, RESPONSE)
+            asyncio.get_running_loop().call_later(self._delay, self._transport.write, self._response)
 
 
-def serve(delay: float, tell: Connection) -> None:
+def serve(delay: float, tell: Connection, content: str = VERDICT) -> None:
     async def forever() -> None:
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: Late(delay), "127.0.0.1", 0, backlog=4096)
+        loop, answer = asyncio.get_running_loop(), response(content)
+        server = await loop.create_server(lambda: Late(delay, answer), "127.0.0.1", 0, backlog=4096)
         tell.send(server.sockets[0].getsockname()[1])
         await asyncio.Event().wait()
 

@@ -49,7 +49,7 @@ def solutions(
     file: Annotated[
         Path, typer.Argument(help="Solutions: our .jsonl, or ProcessBench's .json.", show_default=False)
     ],
-    out: Out,
+    out: Annotated[Path | None, typer.Option(help="Where the verdicts go.", show_default=False)] = None,
     judge: Annotated[str, typer.Option(help="symbolic, rollout or panel (both).")] = "symbolic",
     config: Annotated[
         Path | None,
@@ -66,6 +66,17 @@ def solutions(
         Path | None, typer.Option(help="Full-precision model of the rollout judge.", show_default=False)
     ] = None,
     max_tokens: Annotated[int, typer.Option(help="Longest continuation of the rollout judge.")] = 512,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="Ask language models through the Batch API, at half the price.")
+    ] = False,
+    batch_write: Annotated[
+        Path | None,
+        typer.Option(help="Judge nothing: write the requests, to be run by hand.", show_default=False),
+    ] = None,
+    batch_read: Annotated[
+        list[Path] | None,
+        typer.Option(help="Ask nothing: take answers from this output file. Repeatable.", show_default=False),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Find the first faulty step of every solution in a file."""
@@ -74,28 +85,43 @@ def solutions(
     from ..annotate.grading import Grader
     from ..datasets.problem_sets import load_problems
     from ..datasets.store import write_text
-    from ..judge.llm import is_unasked
-    from ..judge.members import Watched, members
+    from ..judge.llm import is_unasked, why_unasked
+    from ..judge.members import asking, members
     from ..judge.panel import PanelJudge
     from ..judge.processbench import read_cases, verdict_row
     from ..loop.progress import Reporter
+    from ..loop.watching import watched
+    from .batches import reading, write_requests
 
     panel = _panel(judge, config)
+    if batch:
+        panel = panel.batched()
     items = read_cases(file, load_problems(problems) if problems is not None else ())
     cases = [item.case for item in items if item.case is not None]
+    if batch_write is not None:
+        write_requests(panel, cases, ledger, batch_write, as_json)
+        return
+    if out is None:
+        raise ConfigError("--out: nothing says where the verdicts go", hint="Give --out verdicts.jsonl")
     reporter = Reporter()
     with (
         Grader() as grader,
-        members(panel, lambda: _rollout(model, max_tokens, grader), ledger=ledger) as asked,
+        members(
+            panel,
+            lambda: _rollout(model, max_tokens, grader),
+            ledger=ledger,
+            chat=reading(batch_read) if batch_read else asking,
+        ) as asked,
     ):
-        _agree_to_cost(asked, cases, panel, reporter, yes)
+        if not batch_read:
+            _agree_to_cost(asked, cases, panel, reporter, yes)
         with reporter.task("Judging", total=len(cases) * len(asked)) as done:
-            watched = [Watched(member.judge, done) for member in asked]
-            whole = watched[0] if len(watched) == 1 else PanelJudge(watched)
+            judges = watched(asked, reporter, done)
+            whole = judges[0] if len(judges) == 1 else PanelJudge(judges)
             verdicts = {verdict.solution_id: verdict for verdict in whole.judge(cases)}
     unasked = sum(is_unasked(verdict) for verdict in verdicts.values())
     if unasked:
-        reporter.say(f"The budget ended before {unasked} solutions: raise it, and the same command goes on.")
+        reporter.say(f"{unasked} solutions were not judged: {why_unasked(verdicts.values())}")
     rows = [verdict_row(item, verdicts.get(item.case.solution.id) if item.case else None) for item in items]
     write_text(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     counts = Counter(str(row["status"]) for row in rows)

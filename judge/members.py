@@ -5,12 +5,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from ..annotate.engines.batch import BatchChat
 from ..annotate.engines.driver import OpenAIChat
 from ..annotate.engines.ledger import Ledger
+from ..annotate.engines.ledgered import LedgeredChat
 from ..annotate.engines.spending import Spending
 from ..datasets.records import Usage, Verdict
 from .case import Case, Judge
-from .config import JudgeConfig
+from .config import JudgeConfig, LLMConfig
 from .llm import LLMJudge
 from .symbolic import SymbolicJudge
 
@@ -23,7 +25,7 @@ class Member(NamedTuple):
     """One judge of a panel."""
 
     judge: Judge
-    chat: OpenAIChat | None = None
+    chat: LedgeredChat | None = None
     """Where it asks, if it is a language model."""
 
 
@@ -40,9 +42,24 @@ class Estimate(NamedTuple):
     is_local: bool
 
 
+MakeChat = Callable[[LLMConfig, Ledger, Spending], LedgeredChat]
+
+
+def asking(config: LLMConfig, ledger: Ledger, spending: Spending) -> LedgeredChat:
+    """Make the chat that a language model's configuration asks for.
+
+    Raises:
+        ConfigError: If a key is missing or the budget can't be kept.
+    """
+    config.api_key()  # a missing one is said before anything is done
+    if config.batch is not None:
+        return BatchChat(config, ledger=ledger, mode=config.batch, budget=spending)
+    return OpenAIChat(config, ledger=ledger, budget=spending)
+
+
 @contextmanager
 def members(
-    config: JudgeConfig, rollout: Callable[[], Judge], *, ledger: Path
+    config: JudgeConfig, rollout: Callable[[], Judge], *, ledger: Path, chat: MakeChat = asking
 ) -> Generator[tuple[Member, ...]]:
     """Make a panel's judges; the ledger is open for as long as they are used.
 
@@ -50,6 +67,7 @@ def members(
         config: The panel.
         rollout: Makes the rollout judge, which needs a model.
         ledger: Where answers are kept if the configuration names no place.
+        chat: Makes what a language model is asked through.
 
     Raises:
         ConfigError: If a key is missing or the budget can't be kept.
@@ -64,9 +82,8 @@ def members(
             if isinstance(one, str):
                 made.append(Member(SymbolicJudge() if one == "symbolic" else rollout()))
             else:
-                one.api_key()  # a missing one is said before anything is done
-                chat = OpenAIChat(one, ledger=kept, budget=spending)
-                made.append(Member(LLMJudge(chat, one.style, samples=one.samples), chat))
+                asked = chat(one, kept, spending)
+                made.append(Member(LLMJudge(asked, one.style, samples=one.samples), asked))
         yield tuple(made)
 
 
@@ -77,19 +94,20 @@ def estimate(judges: Sequence[Member], cases: Sequence[Case]) -> list[Estimate]:
         if member.chat is None or not isinstance(member.judge, LLMJudge):
             continue
         endpoint = member.chat.endpoint
-        asked = list(member.judge.asks(cases))
-        steps = {ask.key: count for ask, count in asked}
-        open_asks = member.chat.unanswered([ask for ask, _ in asked])
-        characters = sum(len(message.content) for ask in open_asks for message in ask.messages)
+        asks, asked = member.judge.asks(cases)
+        requests = characters = completion = 0
+        for ask in member.chat.unanswered(asks):
+            requests += 1
+            characters += sum(len(message.content) for message in ask.messages)
+            steps = len(asked[asks.place(int(ask.key))].solution.steps)
+            completion += _TOKENS_PER_ANSWER + _TOKENS_PER_STEP * steps
         usage = Usage(
-            requests=len(open_asks),
+            requests=requests,
             prompt_tokens=round(characters / _CHARACTERS_PER_TOKEN),
-            completion_tokens=sum(
-                _TOKENS_PER_ANSWER + _TOKENS_PER_STEP * steps[ask.key] for ask in open_asks
-            ),
+            completion_tokens=completion,
         )
-        usd = endpoint.price.of(usage) if endpoint.price else None
-        found.append(Estimate(endpoint.model, len(open_asks), usage, usd, endpoint.is_local))
+        usd = endpoint.price.of(usage) * member.chat.share if endpoint.price else None
+        found.append(Estimate(endpoint.model, requests, usage, usd, endpoint.is_local))
     return found
 
 
