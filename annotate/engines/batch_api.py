@@ -1,10 +1,11 @@
 """An endpoint's Batch API: files go up, batches are made and looked at, results come down."""
 
 import random
+import re
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeGuard, TypeVar
 
 from ...datasets.errors import EndpointError
 from .batch_files import URL
@@ -18,6 +19,10 @@ T = TypeVar("T")
 TOKEN: Final = "firstfault"
 """Name of the metadata that tells a batch of ours."""
 _NOTHING_SAID: Final = Ask("", ())
+_STATUSES: Final = frozenset(
+    {"validating", "in_progress", "finalizing", "completed", "failed", "expired", "cancelling", "cancelled"}
+)
+_NAME: Final = re.compile(r"[\w.-]{1,200}")
 _PASSING = frozenset({Kind.CROWDED, Kind.PASSING, Kind.UNREACHABLE})
 
 
@@ -119,10 +124,11 @@ class BatchAPI:
         errors = (batch.errors.data if batch.errors else None) or []
         files = (batch.output_file_id, batch.error_file_id)
         return State(
-            batch.status,
+            # What it is called otherwise, somewhere, is on its way.
+            batch.status if batch.status in _STATUSES else "in_progress",
             done=counts.completed + counts.failed if counts else 0,
             total=counts.total if counts else 0,
-            files=tuple(file for file in files if file),
+            files=tuple(file for file in files if _is_name(file)),
             code=(errors[0].code or "") if errors else "",
             reason=self.scrubber.quote(errors[0].message or "", _NOTHING_SAID) if errors else "",
         )
@@ -153,7 +159,7 @@ class BatchAPI:
 
     def _named(self, made: object) -> str:
         name = getattr(made, "id", None)
-        if not isinstance(name, str):
+        if not _is_name(name):
             raise self._error(Fault(Kind.REJECTED, "what it answered names no file or batch"))
         return name
 
@@ -195,3 +201,8 @@ class BatchAPI:
             )
         error = fault.error(self._endpoint)
         return RefusedError(str(error), hint=error.hint)
+
+
+def _is_name(name: object) -> TypeGuard[str]:
+    # It is shown, and goes into an address.
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None

@@ -121,7 +121,8 @@ def _read_line(line: bytes) -> Result | None:
     response, error = _object(fields.get("response")), _object(fields.get("error"))
     status = response.get("status_code")
     if isinstance(status, int) and status > 0:
-        return Result(key, status, response.get("body"))
+        # vLLM has what went wrong in `error`, and no body then.
+        return Result(key, status, response.get("body") or error)
     code = error.get("code") or error.get("message")
     return Result(key, 0, None, code if isinstance(code, str) else "no answer")
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -262,7 +263,12 @@ def test_results_by_hand_come_back_and_what_is_left_can_be_written(ledger: Ledge
     body = {"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}]}
     rows = [
         {"custom_id": lines[2]["custom_id"], "response": {"status_code": 200, "body": body}, "error": None},
-        {"custom_id": lines[1]["custom_id"], "response": {"status_code": 400, "body": {}}, "error": None},
+        # As vLLM writes it.
+        {
+            "custom_id": lines[1]["custom_id"],
+            "response": {"status_code": 400, "body": None},
+            "error": {"error": {"message": "too long", "code": 400}},
+        },
     ]
     out = tmp_path / "out.jsonl"
     out.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -270,6 +276,7 @@ def test_results_by_hand_come_back_and_what_is_left_can_be_written(ledger: Ledge
     hand = ByHandChat(config, ledger=ledger, results=(out,), leave=left.__setitem__)
     found = ask_all(hand, asks(3, SCHEMA))
     assert [found[f"k{n}"].ending for n in range(3)] == [Ending.UNASKED, Ending.FAILED, Ending.STOP]
+    assert found["k1"].reason == "HTTP 400: too long"
     assert list(left) == [lines[0]["custom_id"]]
 
 
@@ -326,3 +333,15 @@ def test_a_run_that_was_killed_finds_its_batches_and_submits_nothing_twice(tmp_p
         assert len(set(done.stdout.split("\n")) - {""}) == 30
         assert set(server.submitted.values()) == {1}
         assert set(server.ran.values()) == {1}
+
+
+def test_a_ledger_from_before_there_were_batches_is_brought_up_and_keeps_its_answers(tmp_path: Path):
+    path = tmp_path / "l.sqlite"
+    with Ledger(path) as opened:
+        opened.store("k", "http://127.0.0.1:9/v1", "m", "{}", 0.1)
+    with sqlite3.connect(path) as old:
+        old.executescript("DROP TABLE batched; DROP TABLE batches; PRAGMA user_version = 1")
+    old.close()
+    with Ledger(path) as opened:
+        assert opened.answered(["k"]) == {"k"}
+        assert opened.among_open_batches(["k"]) == set()
