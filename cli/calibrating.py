@@ -50,9 +50,11 @@ def calibrate(
     from ..datasets.store import write_text
     from ..judge import calibrate as fitting
     from ..judge.labels import read_labelled
-    from ..judge.members import Watched, members, panel_asked
+    from ..judge.llm import is_unasked, why_unasked
+    from ..judge.members import members, panel_asked
     from ..judge.panel import PanelJudge, places
     from ..loop.progress import Reporter
+    from ..loop.watching import watched
 
     panel = read_panel("panel", config)
     known = load_problems(problems) if problems is not None else ()
@@ -75,8 +77,11 @@ def calibrate(
         agree_to_cost(asked, cases, panel, reporter, yes)
         with reporter.task("Judging", total=len(cases) * len(asked)) as done:
             # All judges, and their confidence as they state it.
-            whole = PanelJudge([Watched(member.judge, done) for member in asked], rule=panel.rule)
-            verdicts = list(whole.judge(cases))
+            judges = [member.judge for member in watched(asked, reporter, done)]
+            verdicts = list(PanelJudge(judges, rule=panel.rule).judge(cases))
+        unasked = sum(is_unasked(verdict) for verdict in verdicts)
+        if unasked:
+            reporter.say(f"{unasked} solutions were not judged by all: {why_unasked(verdicts)}")
         calibration = fitting.calibrate(
             [fitting.Asked(member.judge.name, member.asked) for member in asked],
             [

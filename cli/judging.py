@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from ..datasets.errors import InputError
+from ..datasets.errors import ConfigError, InputError
 from .asking import agree_to_cost, load_rollout, read_panel
 from .calibrating import calibrate
 from .options import Json, Out, tell
@@ -43,7 +43,7 @@ def solutions(
     file: Annotated[
         Path, typer.Argument(help="Solutions: our .jsonl, or ProcessBench's .json.", show_default=False)
     ],
-    out: Out,
+    out: Annotated[Path | None, typer.Option(help="Where the verdicts go.", show_default=False)] = None,
     judge: Annotated[str, typer.Option(help="symbolic, rollout or panel (both).")] = "symbolic",
     config: Annotated[
         Path | None,
@@ -60,6 +60,17 @@ def solutions(
         Path | None, typer.Option(help="Full-precision model of the rollout judge.", show_default=False)
     ] = None,
     max_tokens: Annotated[int, typer.Option(help="Longest continuation of the rollout judge.")] = 512,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="Ask language models through the Batch API, at half the price.")
+    ] = False,
+    batch_write: Annotated[
+        Path | None,
+        typer.Option(help="Judge nothing: write the requests, to be run by hand.", show_default=False),
+    ] = None,
+    batch_read: Annotated[
+        list[Path] | None,
+        typer.Option(help="Ask nothing: take answers from this output file. Repeatable.", show_default=False),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Find the first faulty step of every solution in a file."""
@@ -68,28 +79,44 @@ def solutions(
     from ..annotate.grading import Grader
     from ..datasets.problem_sets import load_problems
     from ..datasets.store import write_text
-    from ..judge.llm import is_unasked
-    from ..judge.members import assemble, members
+    from ..judge.llm import is_unasked, why_unasked
+    from ..judge.members import asking, assemble, members
     from ..judge.processbench import read_cases, verdict_row
     from ..loop.progress import Reporter
+    from ..loop.watching import watched
+    from .batches import reading, write_requests
 
     panel = read_panel(judge, config)
+    if batch:
+        panel = panel.batched()
     items = read_cases(file, load_problems(problems) if problems is not None else ())
     cases = [item.case for item in items if item.case is not None]
+    if batch_write is not None:
+        write_requests(panel, cases, ledger, batch_write, as_json)
+        return
+    if out is None:
+        raise ConfigError("--out: nothing says where the verdicts go", hint="Give --out verdicts.jsonl")
     reporter = Reporter()
     with (
         Grader() as grader,
-        members(panel, lambda: load_rollout(model, max_tokens, grader), ledger=ledger) as asked,
+        members(
+            panel,
+            lambda: load_rollout(model, max_tokens, grader),
+            ledger=ledger,
+            chat=reading(batch_read) if batch_read else asking,
+        ) as asked,
     ):
-        agree_to_cost(asked, cases, panel, reporter, yes)
+        if not batch_read:
+            agree_to_cost(asked, cases, panel, reporter, yes)
         with reporter.task("Judging", total=len(cases) * len(asked)) as done:
-            found = assemble(asked, panel, done=done, say=reporter.say).judge(cases)
+            whole = assemble(watched(asked, reporter, done), panel, skipped=done, say=reporter.say)
+            found = whole.judge(cases)
             # One judge speaks for itself.
             judged = [verdict.votes[0] if len(asked) == 1 else verdict for verdict in found]
             verdicts = {verdict.solution_id: verdict for verdict in judged}
     unasked = sum(is_unasked(verdict) for verdict in verdicts.values())
     if unasked:
-        reporter.say(f"The budget ended before {unasked} solutions: raise it, and the same command goes on.")
+        reporter.say(f"{unasked} solutions were not judged: {why_unasked(verdicts.values())}")
     rows = [verdict_row(item, verdicts.get(item.case.solution.id) if item.case else None) for item in items]
     write_text(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     counts = Counter(str(row["status"]) for row in rows)

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
+from ..annotate.engines.batch import BatchMode
 from ..annotate.engines.endpoint import Budget, Endpoint
 from ..datasets.config import Config
 from .template import Style
@@ -17,6 +18,8 @@ class LLMConfig(Endpoint):
     style: Style = Style()
     samples: int = Field(default=1, ge=1)
     """Independent answers per solution; more than one vote like a panel."""
+    batch: BatchMode | None = None
+    """Through the endpoint's Batch API, at `price.batch` of the price and within a day: `true`, or how."""
 
     @model_validator(mode="before")
     @classmethod
@@ -24,6 +27,11 @@ class LLMConfig(Endpoint):
         if isinstance(fields, dict) and "llm" in fields and "model" not in fields:
             return {("model" if name == "llm" else name): value for name, value in fields.items()}  # pyright: ignore[reportUnknownVariableType]
         return fields  # pyright: ignore[reportUnknownVariableType]
+
+    @field_validator("batch", mode="before")
+    @classmethod
+    def _is_on_or_off(cls, batch: Any) -> Any:
+        return BatchMode() if batch is True else None if batch is False else batch
 
     @property
     def asked(self) -> str:
@@ -95,6 +103,16 @@ class JudgeConfig(Config):
         return self.model_copy(
             update={name: (folder / path).resolve() for name, path in named.items() if path is not None}
         )
+
+    def batched(self) -> Self:
+        """Return the same panel with every language model asked in batches."""
+        panel = tuple(
+            member.model_copy(update={"batch": member.batch or BatchMode()})
+            if isinstance(member, LLMConfig)
+            else member
+            for member in self.panel
+        )
+        return self.model_copy(update={"panel": panel})
 
     @property
     def llms(self) -> tuple[LLMConfig, ...]:

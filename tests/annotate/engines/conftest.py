@@ -1,4 +1,4 @@
-"""The hostile endpoint, and a chat that asks it without waiting between attempts."""
+"""The hostile endpoints, and a chat that asks it without waiting between attempts."""
 
 import asyncio
 import importlib.util
@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-# Test folders are no packages: the endpoint, which benchmarks use too, is loaded by its path.
-_path = Path(__file__).parents[2] / "hostile.py"
-_spec = importlib.util.spec_from_file_location("hostile", _path)
-assert _spec
-assert _spec.loader
-sys.modules.setdefault("hostile", importlib.util.module_from_spec(_spec))
-_spec.loader.exec_module(sys.modules["hostile"])
+# Test folders are no packages: the endpoints, which benchmarks and other tests use too, are loaded by path.
+for _name in ("hostile", "batches"):
+    if _name not in sys.modules:
+        _spec = importlib.util.spec_from_file_location(_name, Path(__file__).parents[2] / f"{_name}.py")
+        assert _spec
+        assert _spec.loader
+        sys.modules[_name] = importlib.util.module_from_spec(_spec)
+        _spec.loader.exec_module(sys.modules[_name])
 
 
 class Naps:
