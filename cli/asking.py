@@ -65,11 +65,12 @@ def agree_to_cost(
     from ..judge.members import estimate
 
     costly = [one for one in estimate(asked, cases) if one.requests and not one.is_local]
+    most = "at most " if panel.adaptive is not None else ""
     for one in costly:
         price = f"about ${one.usd:.2f}" if one.usd is not None else "at a price not in the configuration"
         reporter.say(
-            f"{one.model}: {one.requests} requests, about {one.usage.prompt_tokens:,} tokens to read and "
-            f"{one.usage.completion_tokens:,} to write, {price}"
+            f"{one.model}: {most}{one.requests} requests, about {one.usage.prompt_tokens:,} tokens to read "
+            f"and {one.usage.completion_tokens:,} to write, {price}"
         )
     if not costly or yes:
         return

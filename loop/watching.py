@@ -25,20 +25,17 @@ def watched(members: Sequence[Member], reporter: Reporter, bar: Bar) -> list[Mem
 
 
 def spent(progress: Progress) -> str:
-    """Say what asking has cost so far, and about what it will have cost at the end.
+    """Say what all asking has cost so far, and about what it will have cost once this judge is through.
 
-    Answers to come are reckoned to cost what those so far did on average; where no price is known, tokens
-    stand in for dollars.
+    Where no price is known, tokens stand in for dollars.
     """
-    asked = progress.done - progress.from_ledger - progress.unasked
-    if not asked:
+    if not progress.tokens:
         return ""
-    whole = 1 + (progress.total - progress.done) / asked
     is_done = progress.done == progress.total
     if progress.usd:
-        to_come = "" if is_done else f" of about ${progress.usd * whole:,.2f}"
+        to_come = "" if is_done else f" of about ${progress.usd + progress.usd_left:,.2f}"
         return f"${progress.usd:,.2f}{to_come}"
-    to_come = "" if is_done else f" of about {progress.tokens * whole:,.0f}"
+    to_come = "" if is_done else f" of about {progress.tokens + progress.tokens_left:,.0f}"
     return f"{progress.tokens:,}{to_come} tokens"
 
 

@@ -23,6 +23,8 @@ HEAVY = (
     "scipy",
     "sklearn",
     "sympy",
+    "openai",
+    "aiohttp",
 )
 
 

@@ -24,7 +24,17 @@ REPLY = {
     "corrected_step": "2 * 3 = 6",
     "confidence": 0.9,
 }
+CLEAN_REPLY = {
+    "steps": [{**step, "verdict": "right"} for step in REPLY["steps"]],
+    "first_fault": None,
+    "error_type": None,
+    "subtype": None,
+    "rationale": "All holds.",
+    "corrected_step": None,
+    "confidence": 0.6,
+}
 RIGHT = Act(content=json.dumps(REPLY))
+CLEAN = Act(content=json.dumps(CLEAN_REPLY))
 USELESS = Act(content="I'd rather not say.")
 
 
@@ -64,6 +74,22 @@ def test_a_file_is_judged_in_batches_and_repairs_go_into_the_next(file: Path, ca
         assert made == 2
         run(capsys, file, "--config", config, "--out", out, *arguments)
         assert len(server.batches) == made
+
+
+def test_an_adaptive_panel_makes_a_batch_per_model_and_the_last_holds_only_what_is_open(file: Path, capsys):
+    def plan(text: str, number: int) -> Act:
+        # The second of the three to be asked says otherwise of one solution.
+        return CLEAN if "1 + 1 = 3" in text and number == 1 else RIGHT
+
+    out, config = file.parent / "v.jsonl", file.parent / "judge.yaml"
+    with Batches(plan) as server:
+        models = [f"{{llm: {name}, base_url: '{server.url}', batch: {{poll: 0.01}}}}" for name in "xyz"]
+        config.write_text(f"judge: {{panel: [{', '.join(models)}], adaptive: {{}}, ledger: l.sqlite}}\n")
+        assert run(capsys, file, "--config", config, "--out", out)["faulty"] == 2
+        assert len(server.batches) == 3
+        assert [line["body"]["model"] for line in server.lines] == ["x", "x", "y", "y", "z"]
+        run(capsys, file, "--config", config, "--out", out)
+        assert len(server.batches) == 3
 
 
 def test_requests_are_written_and_results_read_by_hand(file: Path, capsys):

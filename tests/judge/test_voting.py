@@ -25,9 +25,11 @@ CLEAN = vote("rollout", status=VerdictStatus.CLEAN)
 
 
 @st.composite
-def panels(draw):
+def panels(draw, most=5):
     names = draw(
-        st.lists(st.sampled_from(["symbolic", "rollout", "a", "b", "c"]), min_size=1, max_size=5, unique=True)
+        st.lists(
+            st.sampled_from(["symbolic", "rollout", "a", "b", "c"]), min_size=1, max_size=most, unique=True
+        )
     )
     statuses = st.sampled_from(VerdictStatus)
     votes = []
@@ -129,6 +131,12 @@ def test_with_equal_weights_weighted_is_nested(votes):
     nested = decide(votes, rule=Rule.NESTED)
     assert decide(votes, rule=Rule.WEIGHTED) == nested
     assert decide(votes, rule=Rule.WEIGHTED, weights=[2.0] * len(votes)) == nested
+
+
+@given(votes=panels(most=2))
+def test_for_two_judges_every_rule_with_a_veto_decides_alike(votes):
+    decisions = [decide(votes, rule=rule) for rule in Rule if rule.has_veto]
+    assert decisions == [decisions[0]] * 3
 
 
 def test_judges_who_give_one_step_different_reasons_agree_on_the_step_only_when_it_goes_first():

@@ -12,7 +12,7 @@ def progress(**fields: float) -> Progress:
 
 
 def test_what_is_spent_is_shown_with_what_it_will_come_to():
-    half = progress(done=60, from_ledger=20, usd=2.0, tokens=400)
+    half = progress(done=60, from_ledger=20, usd=2.0, usd_left=2.0, tokens=400, tokens_left=400)
     assert spent(half) == "$2.00 of about $4.00"
     assert spent(half._replace(usd=0.0)) == "400 of about 800 tokens"
     assert spent(half._replace(done=100)) == "$2.00"
