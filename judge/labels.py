@@ -13,7 +13,8 @@ from ..datasets.oracle import oracle
 from ..datasets.records import Problem, Review, Verdict, VerdictStatus
 from ..datasets.store import read_records
 from .case import Case
-from .processbench import ItemCase, read_cases, truth
+from .item import ItemCase, truth
+from .processbench import read_cases
 
 _LABELS = (VerdictStatus.FAULTY, VerdictStatus.CLEAN)
 

@@ -2,8 +2,8 @@
 
 Reads ProcessBench's own JSON (arXiv 2412.06559: an array of `id`, `problem`, `steps`, `label`, and the
 fault's `error_type` where known), the same as JSONL, PRM800K's files (`prm800k`), and our own JSONL of
-solutions with their problems. A file that can't be read is an
-error; an item that can't be judged is data: it is kept with the reason.
+solutions with their problems. A file that can't be read is an error; an item that can't be judged is
+data: it is kept with the reason.
 """
 
 import json
@@ -15,10 +15,8 @@ from ..datasets.errors import InputError
 from ..datasets.records import ErrorType, Problem, Solution, Verdict, VerdictStatus
 from ..datasets.store import parse_record, read_rows
 from .case import Case
-from .item import ItemCase, as_case, truth
+from .item import ItemCase, as_case
 from .prm800k import flattened_item, is_flattened, is_prm800k, prm800k_item
-
-__all__ = ["ItemCase", "read_cases", "truth", "verdict_row"]
 
 _SOLUTION_FIELDS = ("problem_id", "model", "text")
 

@@ -9,16 +9,14 @@ from typing import Final, NamedTuple, TypeGuard, TypeVar
 
 from ...datasets.errors import EndpointError
 from .batch_files import URL
-from .chat import Ask
 from .endpoint import Endpoint
-from .faults import Fault, Kind, Scrubber, read_fault
+from .faults import NOTHING_SAID, Fault, Kind, Scrubber, read_fault
 from .pacing import backoff
 
 T = TypeVar("T")
 
 TOKEN: Final = "firstfault"
 """Name of the metadata that tells a batch of ours."""
-_NOTHING_SAID: Final = Ask("", ())
 _STATUSES: Final = frozenset(
     {"validating", "in_progress", "finalizing", "completed", "failed", "expired", "cancelling", "cancelled"}
 )
@@ -130,7 +128,7 @@ class BatchAPI:
             total=counts.total if counts else 0,
             files=tuple(file for file in files if _is_name(file)),
             code=(errors[0].code or "") if errors else "",
-            reason=self.scrubber.quote(errors[0].message or "", _NOTHING_SAID) if errors else "",
+            reason=self.scrubber.quote(errors[0].message or "", NOTHING_SAID) if errors else "",
         )
 
     def fetch(self, file: str, to: Path) -> bool:
@@ -188,7 +186,7 @@ class BatchAPI:
         import openai
 
         if isinstance(error, openai.APIError):
-            return read_fault(error, self._endpoint, _NOTHING_SAID, self.scrubber)
+            return read_fault(error, self._endpoint, NOTHING_SAID, self.scrubber)
         return Fault(Kind.PASSING, "the connection was lost before the whole file had come")
 
     def _error(self, fault: Fault) -> EndpointError:

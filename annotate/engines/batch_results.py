@@ -10,7 +10,7 @@ from ...datasets.records import Usage
 from .batch_files import Result, read_results
 from .chat import Answer, Ask, Ending
 from .endpoint import Endpoint
-from .faults import Fault, Kind, Scrubber, read_status
+from .faults import NOTHING_SAID, Fault, Kind, Scrubber, read_status
 from .ledger import Ledger
 from .ledgered import Waiting
 from .reply import UnusableReplyError, read_reply, read_usage
@@ -18,7 +18,6 @@ from .requester import as_answer
 from .spending import Spending
 
 _CHUNK = 500
-_NOTHING_SAID = Ask("", ())
 
 
 class Results:
@@ -82,7 +81,7 @@ class Results:
                     if result.key in keys:
                         keys.discard(result.key)
                         if result.key not in known:
-                            ask = waiting.get(result.key, _NOTHING_SAID)
+                            ask = waiting.get(result.key, NOTHING_SAID)
                             outcomes.append((result.key, self._keep(result, ask, scrubber)))
             for key, outcome in outcomes:
                 if isinstance(outcome, Fault):

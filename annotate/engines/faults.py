@@ -15,6 +15,9 @@ from .chat import Ask
 from .endpoint import NO_KEY, Endpoint
 from .pacing import retry_after
 
+NOTHING_SAID = Ask("", ())
+"""Whose text is to be left out of a reason that is about no conversation."""
+
 _LONGEST_QUOTE = 200
 _OVERLAP = 16
 _PASSING = frozenset({408, 409, 425, 429})

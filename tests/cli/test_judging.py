@@ -1,21 +1,11 @@
 """`judge` and its subcommands, as a person would type them."""
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 
 import pytest
 from firstfault.cli.main import main
-
-# Test folders are no packages: the endpoint, which other tests use too, is loaded by its path.
-_spec = importlib.util.spec_from_file_location("hostile", Path(__file__).parents[1] / "hostile.py")
-assert _spec
-assert _spec.loader
-if "hostile" not in sys.modules:
-    sys.modules["hostile"] = importlib.util.module_from_spec(_spec)
-    _spec.loader.exec_module(sys.modules["hostile"])
-from hostile import Act, Hostile  # noqa: E402
+from hostile import Act, Hostile
 
 ITEMS = [
     {"id": "a", "problem": "q", "steps": ["1 + 1 = 2", "2 * 3 = 7"], "label": 1},

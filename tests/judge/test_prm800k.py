@@ -1,5 +1,6 @@
+from firstfault.judge.item import truth
 from firstfault.judge.prm800k import flattened_item, is_flattened, is_prm800k, prm800k_item
-from firstfault.judge.processbench import read_cases, truth
+from firstfault.judge.processbench import read_cases
 
 
 def step(*ratings, chosen=0, human=None):
