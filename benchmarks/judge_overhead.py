@@ -1,8 +1,10 @@
 """What asking costs beyond waiting: our driver against a plain loop over the same client.
 
 A server in a process of its own answers every request after 100 ms. Asked are the same conversations, at
-the same concurrency, once through `OpenAIChat` (with and without a ledger) and once through
-`asyncio.gather` and a semaphore over the official client. The ideal is concurrency / delay.
+the same concurrency, through `OpenAIChat` (with and without a ledger) and through `asyncio.gather` and a
+semaphore over the official client: as it comes (`plain`), and with the transport that `OpenAIChat` gives it
+(`plain_aiohttp`). The ideal is concurrency / delay; processor time is that of the asking process alone, and
+tells how many a second one core could ask.
 
     python benchmarks/judge_overhead.py [--asks 10000] [--concurrency 256] [--delay 0.1] [--json]
 """
@@ -11,7 +13,6 @@ import argparse
 import asyncio
 import json
 import multiprocessing
-import resource
 import tempfile
 import time
 from multiprocessing.connection import Connection
@@ -23,28 +24,31 @@ from firstfault.annotate.engines.endpoint import Endpoint
 from firstfault.annotate.engines.ledger import Ledger
 
 VERDICT = json.dumps({"steps": [{"reason": "sound", "verdict": "sound"}] * 6, "first_fault": None})
-BODY = json.dumps(
-    {
-        "id": "chatcmpl-1",
+
+
+def response(content: str) -> bytes:
+    """Return what a server sends, headers and all."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 700, "completion_tokens": 150, "total_tokens": 850}
+    whole = {
+        "id": "1",
         "object": "chat.completion",
         "created": 1,
         "model": "m",
-        "choices": [
-            {"index": 0, "message": {"role": "assistant", "content": VERDICT}, "finish_reason": "stop"}
-        ],
-        "usage": {"prompt_tokens": 700, "completion_tokens": 150, "total_tokens": 850},
+        "choices": [choice],
+        "usage": usage,
     }
-).encode()
-RESPONSE = (
-    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(BODY) + BODY
-)
+    body = json.dumps(whole).encode()
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+    return head + body
 
 
 class Late(asyncio.Protocol):
     """As little of a server as will do, so that what is measured is the client."""
 
-    def __init__(self, delay: float) -> None:
+    def __init__(self, delay: float, response: bytes) -> None:
         self._delay = delay
+        self._response = response
         self._held = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -60,25 +64,34 @@ class Late(asyncio.Protocol):
             if len(rest) < length:
                 return
             self._held = rest[length:]
-            asyncio.get_running_loop().call_later(self._delay, self._transport.write, RESPONSE)
+            asyncio.get_running_loop().call_later(self._delay, self._transport.write, self._response)
 
 
-def serve(delay: float, tell: Connection) -> None:
+def serve(delay: float, tell: Connection, content: str = VERDICT) -> None:
     async def forever() -> None:
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: Late(delay), "127.0.0.1", 0, backlog=4096)
+        loop, answer = asyncio.get_running_loop(), response(content)
+        server = await loop.create_server(lambda: Late(delay, answer), "127.0.0.1", 0, backlog=4096)
         tell.send(server.sockets[0].getsockname()[1])
         await asyncio.Event().wait()
 
     asyncio.run(forever())
 
 
-def plain(endpoint: Endpoint, asks: list[Ask]) -> int:
-    """Ask as most scripts do."""
-    from openai import AsyncOpenAI
+def plain(endpoint: Endpoint, asks: list[Ask], *, over_aiohttp: bool = False) -> int:
+    """Ask as most scripts do; the time-outs are longer, so that it also ends on a busy machine."""
+    import httpx2
+    from openai import AsyncOpenAI, DefaultAioHttpClient
 
     async def all_of_them() -> int:
-        client = AsyncOpenAI(api_key="none", base_url=endpoint.base_url, max_retries=0)
+        most = endpoint.concurrency
+        limits = httpx2.Limits(max_connections=most, max_keepalive_connections=most)
+        client = AsyncOpenAI(
+            api_key="none",
+            base_url=endpoint.base_url,
+            max_retries=0,
+            timeout=3600,
+            http_client=DefaultAioHttpClient(limits=limits) if over_aiohttp else None,
+        )
         turns = asyncio.Semaphore(endpoint.concurrency)
 
         async def one(ask: Ask) -> str | None:
@@ -129,6 +142,7 @@ def main() -> None:
             "ours": lambda: ours(endpoint, asks, None),
             "ours_with_ledger": lambda: ours(endpoint, asks, Path(folder) / "ledger.sqlite"),
             "ours_resumed": lambda: ours(endpoint, asks, Path(folder) / "ledger.sqlite"),
+            "plain_aiohttp": lambda: plain(endpoint, asks, over_aiohttp=True),
             "plain": lambda: plain(endpoint, asks),
         }
         for name, way in ways.items():
@@ -136,14 +150,15 @@ def main() -> None:
             right = way()
             assert right == len(asks), (name, right)
             seconds = time.perf_counter() - started
+            busy = time.process_time() - busy
             figures[f"{name}_per_second"] = round(len(asks) / seconds, 1)
-            figures[f"{name}_cpu_ms_each"] = round((time.process_time() - busy) / len(asks) * 1e3, 3)
-            figures[f"{name}_peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            figures[f"{name}_cpu_ms_each"] = round(busy / len(asks) * 1e3, 3)
+            figures[f"{name}_per_cpu_second"] = round(len(asks) / busy, 1)
     server.terminate()
     if arguments.json:
         print(json.dumps(figures))
     else:
-        print("\n".join(f"{name:28} {value:>10,.1f}" for name, value in figures.items()))
+        print("\n".join(f"{name:32} {value:>10,.3f}" for name, value in figures.items()))
 
 
 if __name__ == "__main__":

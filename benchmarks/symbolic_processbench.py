@@ -15,7 +15,8 @@ from firstfault.annotate.steps import split_steps
 from firstfault.datasets.records import Problem, Solution, Verdict, VerdictStatus
 from firstfault.judge.agreement import Agreement, measure_agreement
 from firstfault.judge.case import Case
-from firstfault.judge.processbench import ItemCase, read_cases, truth
+from firstfault.judge.item import ItemCase, truth
+from firstfault.judge.processbench import read_cases
 from firstfault.judge.symbolic import SymbolicJudge
 
 FILES = ("gsm8k", "math")

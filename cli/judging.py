@@ -1,8 +1,6 @@
 """Commands about judging: find first faults, score the verdicts, export them."""
 
 import json
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,17 +8,13 @@ import typer
 from typer.core import TyperGroup
 
 from ..datasets.errors import ConfigError, InputError
-from .options import BASELINE, Json, Out, tell
+from .asking import agree_to_cost, load_rollout, read_panel
+from .calibrating import calibrate
+from .options import Json, Out, tell
 
 if TYPE_CHECKING:
-    from ..annotate.grading import Grader
     from ..datasets.records import Verdict
     from ..judge.bench import Scores
-    from ..judge.case import Case, Judge
-    from ..judge.config import JudgeConfig
-    from ..judge.members import Member
-    from ..judge.processbench import ItemCase
-    from ..loop.progress import Reporter
 
 _DEFAULT = "solutions"
 
@@ -49,7 +43,7 @@ def solutions(
     file: Annotated[
         Path, typer.Argument(help="Solutions: our .jsonl, or ProcessBench's .json.", show_default=False)
     ],
-    out: Out,
+    out: Annotated[Path | None, typer.Option(help="Where the verdicts go.", show_default=False)] = None,
     judge: Annotated[str, typer.Option(help="symbolic, rollout or panel (both).")] = "symbolic",
     config: Annotated[
         Path | None,
@@ -66,6 +60,17 @@ def solutions(
         Path | None, typer.Option(help="Full-precision model of the rollout judge.", show_default=False)
     ] = None,
     max_tokens: Annotated[int, typer.Option(help="Longest continuation of the rollout judge.")] = 512,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="Ask language models through the Batch API, at half the price.")
+    ] = False,
+    batch_write: Annotated[
+        Path | None,
+        typer.Option(help="Judge nothing: write the requests, to be run by hand.", show_default=False),
+    ] = None,
+    batch_read: Annotated[
+        list[Path] | None,
+        typer.Option(help="Ask nothing: take answers from this output file. Repeatable.", show_default=False),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Find the first faulty step of every solution in a file."""
@@ -74,33 +79,52 @@ def solutions(
     from ..annotate.grading import Grader
     from ..datasets.problem_sets import load_problems
     from ..datasets.store import write_text
-    from ..judge.llm import is_unasked
-    from ..judge.members import Watched, members
-    from ..judge.panel import PanelJudge
+    from ..judge.llm import is_unasked, why_unasked
+    from ..judge.members import asking, assemble, members
     from ..judge.processbench import read_cases, verdict_row
     from ..loop.progress import Reporter
+    from ..loop.watching import watched
+    from .batches import reading, write_requests
 
-    panel = _panel(judge, config)
+    panel = read_panel(judge, config)
+    if batch:
+        panel = panel.batched()
     items = read_cases(file, load_problems(problems) if problems is not None else ())
     cases = [item.case for item in items if item.case is not None]
+    if batch_write is not None:
+        write_requests(panel, cases, ledger, batch_write, as_json)
+        return
+    if out is None:
+        raise ConfigError("--out: nothing says where the verdicts go", hint="Give --out verdicts.jsonl")
     reporter = Reporter()
     with (
         Grader() as grader,
-        members(panel, lambda: _rollout(model, max_tokens, grader), ledger=ledger) as asked,
+        members(
+            panel,
+            lambda: load_rollout(model, max_tokens, grader),
+            ledger=ledger,
+            chat=reading(batch_read) if batch_read else asking,
+        ) as asked,
     ):
-        _agree_to_cost(asked, cases, panel, reporter, yes)
+        if not batch_read:
+            agree_to_cost(asked, cases, panel, reporter, yes)
         with reporter.task("Judging", total=len(cases) * len(asked)) as done:
-            watched = [Watched(member.judge, done) for member in asked]
-            whole = watched[0] if len(watched) == 1 else PanelJudge(watched)
-            verdicts = {verdict.solution_id: verdict for verdict in whole.judge(cases)}
+            whole = assemble(watched(asked, reporter, done), panel, skipped=done, say=reporter.say)
+            found = whole.judge(cases)
+            # One judge speaks for itself.
+            judged = [verdict.votes[0] if len(asked) == 1 else verdict for verdict in found]
+            verdicts = {verdict.solution_id: verdict for verdict in judged}
     unasked = sum(is_unasked(verdict) for verdict in verdicts.values())
     if unasked:
-        reporter.say(f"The budget ended before {unasked} solutions: raise it, and the same command goes on.")
+        reporter.say(f"{unasked} solutions were not judged: {why_unasked(verdicts.values())}")
     rows = [verdict_row(item, verdicts.get(item.case.solution.id) if item.case else None) for item in items]
     write_text(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     counts = Counter(str(row["status"]) for row in rows)
     said = ", ".join(f"{count} {status}" for status, count in counts.most_common())
     tell(as_json, {"items": len(rows), **counts, "out": str(out)}, f"{len(rows)} solutions: {said}. {out}")
+
+
+app.command()(calibrate)
 
 
 @app.command()
@@ -121,22 +145,25 @@ def cost(
 @app.command()
 def bench(
     file: Annotated[
-        Path, typer.Argument(help="Labelled solutions: ProcessBench's .json.", show_default=False)
+        Path,
+        typer.Argument(help="Labelled solutions: ProcessBench's, PRM800K's, or ours.", show_default=False),
     ],
     verdicts: Verdicts,
+    problems: ProblemsOf = None,
+    reviews: Annotated[
+        Path | None, typer.Option(help="People's reviews of our solutions.", show_default=False)
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the intervals.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Score verdicts against people's labels, as ProcessBench's authors do."""
+    from ..datasets.problem_sets import load_problems
     from ..judge.bench import Marked, score
-    from ..judge.processbench import read_cases, truth
+    from ..judge.labels import read_labelled
 
-    items = read_cases(file)
-    found = _found(items, verdicts)
-    labelled = [(item, label) for item in items if (label := truth(item)) is not None]
-    if not labelled:
-        raise InputError(f"{file}: label: no item has one", hint="Give ProcessBench's own file")
-    scores = score([Marked(label, found.get(item.id)) for item, label in labelled], seed=seed)
+    items = read_labelled(file, load_problems(problems) if problems is not None else (), reviews=reviews)
+    found = _found([item.id for item in items], verdicts)
+    scores = score([Marked(item.truth, found.get(item.id)) for item in items], seed=seed)
     if as_json:
         print(scores.model_dump_json())
     else:
@@ -160,7 +187,7 @@ def stepwise(
     from ..judge.stepwise import to_stepwise
 
     items = read_cases(file, load_problems(problems) if problems is not None else ())
-    found = _found(items, verdicts)
+    found = _found([item.id for item in items], verdicts)
     made = to_stepwise((item.case, found.get(item.id)) for item in items if item.case is not None)
     write_records(out, made.rows)
     skipped = dict(made.skipped)
@@ -172,11 +199,11 @@ def stepwise(
     )
 
 
-def _found(items: "list[ItemCase]", path: Path) -> "dict[str, Verdict]":
+def _found(items: list[str], path: Path) -> "dict[str, Verdict]":
     from ..judge.verdicts import read_verdicts
 
     found = read_verdicts(path)
-    if not any(item.id in found for item in items):
+    if not any(item in found for item in items):
         raise InputError(f"{path}: no verdict on any of these solutions", hint="Judge this file first")
     return found
 
@@ -204,60 +231,3 @@ def _show(scores: "Scores") -> None:
     for name, value in rows.items():
         table.add_row(name, value)
     Console().print(table)
-
-
-def _panel(judge: str, path: Path | None) -> "JudgeConfig":
-    from ..judge.config import JudgeConfig, JudgeFile
-    from ..loop.config import parse_config, read_yaml
-
-    if path is not None:
-        panel = parse_config(read_yaml(path), JudgeFile, str(path)).judge
-        if panel.ledger is None:
-            return panel
-        # As in a run's configuration, relative to the file.
-        return panel.model_copy(update={"ledger": (path.parent / panel.ledger).resolve()})
-    if judge not in ("symbolic", "rollout", "panel"):
-        raise ConfigError(
-            f"unknown judge {judge!r}",
-            hint="Known are symbolic, rollout and panel; language models are named in a --config",
-        )
-    return JudgeConfig() if judge == "panel" else JudgeConfig.model_validate({"panel": [judge]})
-
-
-def _rollout(model: Path | None, max_tokens: int, grader: "Grader") -> "Judge":
-    if model is None:
-        raise ConfigError("the rollout judge needs a model", hint="Give the full-precision model by --model")
-    from ..annotate.engines.engine import Sampling
-    from ..annotate.engines.transformers import TransformersEngine
-    from ..judge.rollout import RolloutJudge
-    from ..loop.models import reaches
-
-    engine = TransformersEngine.load(model, name=BASELINE)
-    return RolloutJudge(engine, reaches(grader), sampling=Sampling(max_tokens=max_tokens))
-
-
-def _agree_to_cost(
-    asked: "Sequence[Member]",
-    cases: "Sequence[Case]",
-    panel: "JudgeConfig",
-    reporter: "Reporter",
-    yes: bool,
-) -> None:
-    """Say what asking would cost, and ask a person unless told that it is fine."""
-    from ..judge.members import estimate
-
-    costly = [one for one in estimate(asked, cases) if one.requests and not one.is_local]
-    for one in costly:
-        price = f"about ${one.usd:.2f}" if one.usd is not None else "at a price not in the configuration"
-        reporter.say(
-            f"{one.model}: {one.requests} requests, about {one.usage.prompt_tokens:,} tokens to read and "
-            f"{one.usage.completion_tokens:,} to write, {price}"
-        )
-    if not costly or yes:
-        return
-    if panel.budget.usd is not None:
-        reporter.say(f"It stops at ${panel.budget.usd:g}.")
-    if not sys.stdin.isatty():
-        raise ConfigError("asking costs money, and nobody is there to agree", hint="Say --yes")
-    if not typer.confirm("Go on?", err=True):
-        raise typer.Exit(1)

@@ -68,11 +68,21 @@ def prune(
         float | None, typer.Option(metavar="DAYS", help="Forget what is older.", show_default=False)
     ] = None,
     model: Annotated[str | None, typer.Option(help="Forget this model only.", show_default=False)] = None,
+    batches: Annotated[
+        bool, typer.Option("--batches", help="Forget batches that have not ended, not what was answered.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Forget requests by age, by model, or both: those would be paid for again."""
     from ..annotate.engines.ledger import Ledger
 
+    if batches and (older_than is not None or model is not None):
+        raise ConfigError("--batches goes with nothing else", hint="Run the command twice")
+    if batches:
+        with Ledger.existing(path) as ledger:
+            forgotten = ledger.forget_batches()
+        tell(as_json, {"forgotten": forgotten}, f"{forgotten} batches forgotten")
+        return
     if older_than is None and model is None:
         raise ConfigError("nothing says what to forget", hint="Give --older-than DAYS, --model NAME, or both")
     if older_than is not None and not older_than >= 0:

@@ -1,13 +1,15 @@
 """The configuration of a panel: who judges, with what money."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
+from ..annotate.engines.batch import BatchMode
 from ..annotate.engines.endpoint import Budget, Endpoint
 from ..datasets.config import Config
 from .template import Style
+from .voting import Rule
 
 
 class LLMConfig(Endpoint):
@@ -16,6 +18,8 @@ class LLMConfig(Endpoint):
     style: Style = Style()
     samples: int = Field(default=1, ge=1)
     """Independent answers per solution; more than one vote like a panel."""
+    batch: BatchMode | None = None
+    """Through the endpoint's Batch API, at `price.batch` of the price and within a day: `true`, or how."""
 
     @model_validator(mode="before")
     @classmethod
@@ -23,6 +27,19 @@ class LLMConfig(Endpoint):
         if isinstance(fields, dict) and "llm" in fields and "model" not in fields:
             return {("model" if name == "llm" else name): value for name, value in fields.items()}  # pyright: ignore[reportUnknownVariableType]
         return fields  # pyright: ignore[reportUnknownVariableType]
+
+    @field_validator("batch", mode="before")
+    @classmethod
+    def _is_on_or_off(cls, batch: Any) -> Any:
+        return BatchMode() if batch is True else None if batch is False else batch
+
+    @property
+    def asked(self) -> str:
+        """How it is asked, as far as that changes what its confidence is worth."""
+        style = self.style
+        shown = ("reference" * style.show_reference, "full precision" * style.show_full_precision)
+        several = f"{self.samples} samples" if self.samples > 1 else ""
+        return ", ".join(part for part in (style.template, *shown, several) if part)
 
     @field_validator("model")
     @classmethod
@@ -44,12 +61,25 @@ PanelMember = Annotated[
 ]
 
 
+class Adaptive(Config):
+    """A panel that stops asking about a solution once nothing that is left can change its label."""
+
+    confidence: float | None = Field(default=None, gt=0.5, lt=1)
+    """Stops also once the panel is so sure; needs a calibration."""
+
+
 class JudgeConfig(Config):
     """Who locates first faults."""
 
     panel: tuple[PanelMember, ...] = Field(default=("symbolic", "rollout"), min_length=1)
     """Asked in this order; put the cheapest first. `{llm: NAME}` is a language model behind an
     OpenAI-compatible API."""
+    rule: Rule = Rule.WEIGHTED
+    """How the panel's votes become one verdict. Without a calibration all votes weigh the same."""
+    calibration: Path | None = None
+    """What `firstfault judge calibrate` has written: what each judge's confidence is worth."""
+    adaptive: Adaptive | None = None
+    """When to stop asking about a solution; all judges are asked when left out."""
     samples: int = Field(default=4, ge=0)
     """Further tries of the rollout judge at the step where its search ends."""
     temperature: float = Field(default=0.7, gt=0)
@@ -60,6 +90,29 @@ class JudgeConfig(Config):
     """What all language models together may cost."""
     ledger: Path | None = None
     """Where answers are kept, so that none is bought twice; in the run's folder when left out."""
+
+    @model_validator(mode="after")
+    def _is_calibrated_where_it_has_to_be(self) -> Self:
+        if self.adaptive is not None and self.adaptive.confidence is not None and self.calibration is None:
+            raise ValueError("adaptive.confidence needs a calibration, made by `firstfault judge calibrate`")
+        return self
+
+    def with_paths_from(self, folder: Path) -> Self:
+        """Make its paths absolute, taking relative ones as relative to a folder."""
+        named = {"ledger": self.ledger, "calibration": self.calibration}
+        return self.model_copy(
+            update={name: (folder / path).resolve() for name, path in named.items() if path is not None}
+        )
+
+    def batched(self) -> Self:
+        """Return the same panel with every language model asked in batches."""
+        panel = tuple(
+            member.model_copy(update={"batch": member.batch or BatchMode()})
+            if isinstance(member, LLMConfig)
+            else member
+            for member in self.panel
+        )
+        return self.model_copy(update={"panel": panel})
 
     @property
     def llms(self) -> tuple[LLMConfig, ...]:

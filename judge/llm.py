@@ -5,18 +5,18 @@ with it, and is `unscored` if that does not help. What form alone decides (loops
 steps) is never asked. Several samples of one case vote like a panel.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
 
-from ..annotate.engines.chat import Answer, Ask, Chat, Ending
+from ..annotate.engines.chat import Answer, Chat, Ending
 from ..datasets.records import Usage, Verdict, VerdictStatus
+from .asks import Asks, FirstAsks, SecondAsks, Useless
 from .case import Case
 from .degenerate import find_degeneration
 from .fence import restored
-from .panel import decide
 from .reply import read_reply, with_backslashes
-from .schema import Reply, StepVerdict, reply_schema
-from .template import Style, conversation, repair
+from .schema import Reply, StepVerdict
+from .template import Style
+from .voting import decide
 
 MAX_CHARACTERS = 400_000
 """A case that shows more than this is not asked about."""
@@ -26,26 +26,22 @@ _ENDINGS = {
     Ending.FILTERED: "the endpoint's content filter stopped the answer",
     Ending.REFUSED: "the model refused",
     Ending.FAILED: "no answer",
-    Ending.UNASKED: "not asked: the budget ended before",
+    Ending.UNASKED: "not asked",
 }
 
 
 def is_unasked(verdict: Verdict) -> bool:
-    """Whether a verdict, or a vote behind it, is missing because the budget ended."""
+    """Whether a verdict, or a vote behind it, is missing because something ended the asking."""
     here = verdict.reason is not None and verdict.reason.startswith(_ENDINGS[Ending.UNASKED])
     return here or any(is_unasked(vote) for vote in verdict.votes)
 
 
-class _Open(NamedTuple):
-    """A request under way."""
-
-    place: int
-    """Index of its case."""
-    ask: Ask
-    shown: str
-    """The user turn of the first request: what was said of the case, without any answer."""
-    usage: Usage = Usage()
-    """Of what was asked before it for the same vote."""
+def why_unasked(verdicts: Iterable[Verdict]) -> str:
+    """Return the reason of the first verdict that is missing because something ended the asking."""
+    for verdict in verdicts:
+        if is_unasked(verdict):
+            return why_unasked(verdict.votes) or (verdict.reason or "")
+    return ""
 
 
 class LLMJudge:
@@ -75,32 +71,40 @@ class LLMJudge:
         All first requests go out together, so that the endpoint decides how many run at once; the second
         ones follow together when the first are through.
         """
-        asks: list[_Open] = []
-        for place, case in enumerate(cases):
+        asked: list[Case] = []
+        for case in cases:
             verdict = self._without_request(case)
             if verdict is not None:
                 yield verdict
             else:
-                asks += self._asks(place, case)
+                asked.append(case)
+        firsts = FirstAsks(asked, self._style, self._samples)
         votes: dict[int, list[Verdict]] = {}
-        again: list[_Open] = []
-        for round_of in (asks, again):
-            for opened, answer in self._answers(round_of):
-                case = cases[opened.place]
-                outcome = self._read(case, opened, answer, may_repair=round_of is asks)
-                if isinstance(outcome, _Open):
-                    again.append(outcome)
-                    continue
-                votes.setdefault(opened.place, []).append(outcome)
-                if len(votes[opened.place]) == self._samples:
-                    yield self._combined(votes.pop(opened.place))
+        useless: list[Useless] = []
+        for number, answer in self._answers(firsts):
+            place = firsts.place(number)
+            outcome = self._read(asked[place], firsts, number, answer)
+            if isinstance(outcome, Useless):
+                useless.append(outcome)
+            else:
+                yield from self._counted(votes, place, outcome)
+        for number, answer in self._answers(SecondAsks(firsts, useless, self._style)):
+            before = useless[number]
+            place = firsts.place(before.first)
+            outcome = self._read(asked[place], firsts, before.first, answer, before.usage)
+            if isinstance(outcome, Useless):
+                outcome = self._unscored(asked[place], outcome.complaint, outcome.usage)
+            yield from self._counted(votes, place, outcome)
 
-    def asks(self, cases: Sequence[Case]) -> Iterator[tuple[Ask, int]]:
-        """Yield the first request of every case and sample that needs one, and its number of steps."""
-        for place, case in enumerate(cases):
-            if self._without_request(case) is None:
-                for opened in self._asks(place, case):
-                    yield opened.ask, len(case.solution.steps)
+    def asks(self, cases: Sequence[Case]) -> tuple[FirstAsks, list[Case]]:
+        """Return the first request of every case and sample that needs one, and those cases."""
+        asked = [case for case in cases if self._without_request(case) is None]
+        return FirstAsks(asked, self._style, self._samples), asked
+
+    def _counted(self, votes: dict[int, list[Verdict]], place: int, vote: Verdict) -> Iterator[Verdict]:
+        votes.setdefault(place, []).append(vote)
+        if len(votes[place]) == self._samples:
+            yield self._combined(votes.pop(place))
 
     def _without_request(self, case: Case) -> Verdict | None:
         solution = case.solution
@@ -116,40 +120,35 @@ class LLMJudge:
             return self._unscored(case, f"longer than {MAX_CHARACTERS} characters")
         return None
 
-    def _asks(self, place: int, case: Case) -> Iterator[_Open]:
-        messages = conversation(case, self._style)
-        schema = reply_schema(len(case.solution.steps))
-        for sample in range(self._samples):
-            ask = Ask(f"{place}.{sample}", messages, schema, sample)
-            yield _Open(place, ask, messages[-1].content)
-
-    def _answers(self, asked: Sequence[_Open]) -> Iterator[tuple[_Open, Answer]]:
-        """Pair requests with their answers; one that the endpoint forgot has failed."""
-        waiting = {opened.ask.key: opened for opened in asked}
+    def _answers(self, asks: Asks) -> Iterator[tuple[int, Answer]]:
+        """Yield answers by the number of their request; one that the endpoint forgot has failed."""
+        waiting = {asks.key(number): number for number in range(len(asks))}
         if not waiting:
             return
-        for answer in self._chat.ask([opened.ask for opened in asked]):
-            opened = waiting.pop(answer.key, None)
-            if opened is not None:
-                yield opened, answer
-        for key, opened in waiting.items():
-            yield opened, Answer(key, Ending.FAILED, reason="the endpoint gave none")
+        for answer in self._chat.ask(asks):
+            number = waiting.pop(answer.key, None)
+            if number is not None:
+                yield number, answer
+        for key, number in waiting.items():
+            yield number, Answer(key, Ending.FAILED, reason="the endpoint gave none")
 
-    def _read(self, case: Case, opened: _Open, answer: Answer, *, may_repair: bool) -> Verdict | _Open:
-        usage = _sum(opened.usage, answer.usage)
+    def _read(
+        self, case: Case, firsts: FirstAsks, number: int, answer: Answer, before: Usage | None = None
+    ) -> Verdict | Useless:
+        usage = _sum(before or Usage(), answer.usage)
         if answer.ending is not Ending.STOP:
-            said = _ENDINGS[answer.ending]
-            return self._unscored(case, f"{said}: {answer.reason}" if answer.reason else said, usage)
-        reply = read_reply(answer.text, len(case.solution.steps), shown=opened.shown)
+            said, reason = _ENDINGS[answer.ending], answer.reason or ""
+            told = reason if reason.startswith(said) else f"{said}: {reason}" if reason else said
+            return self._unscored(case, told, usage)
+        # What was said of the case, without any answer.
+        shown = firsts[number].messages[-1].content
+        reply = read_reply(answer.text, len(case.solution.steps), shown=shown)
         if isinstance(reply, Reply):
             return self._verdict(case, reply, usage)
-        reason = reply.reason
-        if answer.reasoning and not answer.text.strip():
-            reason = "nothing but thoughts"
-        if may_repair and reply.mendable:
-            messages = repair(opened.ask.messages, answer.text, reason, self._style)
-            ask = opened.ask._replace(key=f"{opened.ask.key}.again", messages=messages)
-            return opened._replace(ask=ask, usage=usage)
+        nothing = answer.reasoning and not answer.text.strip()
+        reason = "nothing but thoughts" if nothing else reply.reason
+        if reply.mendable:
+            return Useless(number, answer.text, reason, usage)
         return self._unscored(case, reason, usage)
 
     def _verdict(self, case: Case, reply: Reply, usage: Usage) -> Verdict:

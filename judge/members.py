@@ -1,17 +1,21 @@
 """The judges of a panel, made from its configuration, and what asking them would cost."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from ..annotate.engines.batch import BatchChat
 from ..annotate.engines.driver import OpenAIChat
 from ..annotate.engines.ledger import Ledger
+from ..annotate.engines.ledgered import LedgeredChat
 from ..annotate.engines.spending import Spending
-from ..datasets.records import Usage, Verdict
+from ..datasets.records import Usage
 from .case import Case, Judge
-from .config import JudgeConfig
+from .config import JudgeConfig, LLMConfig
+from .curve import Calibrated, Curve, key_of, read_calibration
 from .llm import LLMJudge
+from .panel import PanelJudge
 from .symbolic import SymbolicJudge
 
 _CHARACTERS_PER_TOKEN = 3.5
@@ -23,8 +27,15 @@ class Member(NamedTuple):
     """One judge of a panel."""
 
     judge: Judge
-    chat: OpenAIChat | None = None
+    chat: LedgeredChat | None = None
     """Where it asks, if it is a language model."""
+    asked: str = ""
+    """How it is asked, if it is."""
+
+    @property
+    def key(self) -> str:
+        """Its name and how it is asked."""
+        return key_of(self.judge.name, self.asked)
 
 
 class Estimate(NamedTuple):
@@ -40,9 +51,24 @@ class Estimate(NamedTuple):
     is_local: bool
 
 
+MakeChat = Callable[[LLMConfig, Ledger, Spending], LedgeredChat]
+
+
+def asking(config: LLMConfig, ledger: Ledger, spending: Spending) -> LedgeredChat:
+    """Make the chat that a language model's configuration asks for.
+
+    Raises:
+        ConfigError: If a key is missing or the budget can't be kept.
+    """
+    config.api_key()  # a missing one is said before anything is done
+    if config.batch is not None:
+        return BatchChat(config, ledger=ledger, mode=config.batch, budget=spending)
+    return OpenAIChat(config, ledger=ledger, budget=spending)
+
+
 @contextmanager
 def members(
-    config: JudgeConfig, rollout: Callable[[], Judge], *, ledger: Path
+    config: JudgeConfig, rollout: Callable[[], Judge], *, ledger: Path, chat: MakeChat = asking
 ) -> Generator[tuple[Member, ...]]:
     """Make a panel's judges; the ledger is open for as long as they are used.
 
@@ -50,6 +76,7 @@ def members(
         config: The panel.
         rollout: Makes the rollout judge, which needs a model.
         ledger: Where answers are kept if the configuration names no place.
+        chat: Makes what a language model is asked through.
 
     Raises:
         ConfigError: If a key is missing or the budget can't be kept.
@@ -64,10 +91,54 @@ def members(
             if isinstance(one, str):
                 made.append(Member(SymbolicJudge() if one == "symbolic" else rollout()))
             else:
-                one.api_key()  # a missing one is said before anything is done
-                chat = OpenAIChat(one, ledger=kept, budget=spending)
-                made.append(Member(LLMJudge(chat, one.style, samples=one.samples), chat))
+                asked = chat(one, kept, spending)
+                made.append(Member(LLMJudge(asked, one.style, samples=one.samples), asked, one.asked))
         yield tuple(made)
+
+
+def assemble(
+    asked: Sequence[Member],
+    config: JudgeConfig,
+    *,
+    skipped: Callable[[int], object],
+    say: Callable[[str], object],
+) -> PanelJudge:
+    """Make the panel, its judges calibrated as far as the configuration's calibration goes.
+
+    Args:
+        asked: The judges.
+        config: The panel.
+        skipped: Told how many votes are not asked for.
+        say: Told, once each, which judges are not calibrated although there is a calibration.
+
+    Raises:
+        ConfigError: If the calibration can't be read.
+    """
+    calibration = read_calibration(config.calibration) if config.calibration is not None else None
+    judges: list[Judge] = []
+    curves: dict[str, Curve] = {}
+    for member in asked:
+        curve = calibration.of(member.judge.name, member.asked) if calibration is not None else None
+        if curve is not None:
+            # Of two that share a name, the one that can weigh more: `adaptive` must not stop too early.
+            curves[curve.judge] = max(curve, curves.get(curve.judge, curve), key=lambda one: one.highest)
+        elif calibration is not None:
+            why = calibration.left_out.get(member.key)
+            say(f"{member.key} is not calibrated{f' ({why})' if why else ''}: its confidence is not used.")
+        judges.append(Calibrated(member.judge, curve) if curve else member.judge)
+    own: dict[int, Curve] = {}
+    if calibration is not None:
+        own = calibration.of_panel(PanelJudge.name, panel_asked(asked, config), len(asked))
+    if calibration is not None and not own and config.adaptive is not None and len(asked) > 1:
+        say("The calibration is of another panel: this one's judges are taken to err independently.")
+    return PanelJudge(
+        judges, rule=config.rule, adaptive=config.adaptive, curves=curves, own=own, on_skipped=skipped
+    )
+
+
+def panel_asked(asked: Sequence[Member], config: JudgeConfig) -> str:
+    """Say what a panel's own curve belongs to: the rule and the judges, in order."""
+    return f"{config.rule}: {'; '.join(member.key for member in asked)}"
 
 
 def estimate(judges: Sequence[Member], cases: Sequence[Case]) -> list[Estimate]:
@@ -77,41 +148,18 @@ def estimate(judges: Sequence[Member], cases: Sequence[Case]) -> list[Estimate]:
         if member.chat is None or not isinstance(member.judge, LLMJudge):
             continue
         endpoint = member.chat.endpoint
-        asked = list(member.judge.asks(cases))
-        steps = {ask.key: count for ask, count in asked}
-        open_asks = member.chat.unanswered([ask for ask, _ in asked])
-        characters = sum(len(message.content) for ask in open_asks for message in ask.messages)
+        asks, asked = member.judge.asks(cases)
+        requests = characters = completion = 0
+        for ask in member.chat.unanswered(asks):
+            requests += 1
+            characters += sum(len(message.content) for message in ask.messages)
+            steps = len(asked[asks.place(int(ask.key))].solution.steps)
+            completion += _TOKENS_PER_ANSWER + _TOKENS_PER_STEP * steps
         usage = Usage(
-            requests=len(open_asks),
+            requests=requests,
             prompt_tokens=round(characters / _CHARACTERS_PER_TOKEN),
-            completion_tokens=sum(
-                _TOKENS_PER_ANSWER + _TOKENS_PER_STEP * steps[ask.key] for ask in open_asks
-            ),
+            completion_tokens=completion,
         )
-        usd = endpoint.price.of(usage) if endpoint.price else None
-        found.append(Estimate(endpoint.model, len(open_asks), usage, usd, endpoint.is_local))
+        usd = endpoint.price.of(usage) * member.chat.share if endpoint.price else None
+        found.append(Estimate(endpoint.model, requests, usage, usd, endpoint.is_local))
     return found
-
-
-class Watched:
-    """A judge whose every verdict is reported as it comes.
-
-    Args:
-        judge: Who judges.
-        done: Called with 1 for each verdict.
-    """
-
-    def __init__(self, judge: Judge, done: Callable[[int], object]) -> None:
-        self._judge = judge
-        self._done = done
-
-    @property
-    def name(self) -> str:
-        """Name of the judge."""
-        return self._judge.name
-
-    def judge(self, cases: Sequence[Case]) -> Iterator[Verdict]:
-        """Yield the judge's verdicts."""
-        for verdict in self._judge.judge(cases):
-            yield verdict
-            self._done(1)

@@ -1,32 +1,19 @@
 """Several judges, one verdict.
 
-A panel keeps every vote. Votes are counted on (first fault, error type) together, after the *proof
-rule*: the symbolic judge proves a false equation, so the first fault can't lie behind it, and votes
-that say so are overruled. Ties follow the *earliest fault* rule. Whatever the judges disagreed about
-is marked for people.
+A panel asks its judges in turn about the cases that are still open, keeps every vote and decides by a
+rule (`voting`). With calibrated judges its own confidence is a probability, and it may stop asking about
+a case once that is high enough, or once nothing that is left can change the label.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from math import inf
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 
-from ..datasets.records import ErrorType, Usage, Verdict, VerdictStatus
+from ..datasets.records import Verdict
+from .adaptive import is_settled
 from .case import Case, Judge
-
-PROVING = frozenset({"symbolic"})
-"""Judges whose `faulty` is a proof."""
-
-_Ballot = tuple[int | None, ErrorType | None]
-_USABLE = (VerdictStatus.FAULTY, VerdictStatus.CLEAN)
-
-
-class Decision(NamedTuple):
-    """Outcome of one vote."""
-
-    verdict: Verdict
-    share: float
-    """Votes for the winner over all usable ones, overruled ones included, in [0, 1]."""
+from .confidence import UNKNOWN, posterior, weigh
+from .config import Adaptive
+from .curve import Curve, calibrated
+from .voting import PROVING, USABLE, Rule, decide
 
 
 class PanelJudge:
@@ -34,16 +21,37 @@ class PanelJudge:
 
     Args:
         judges: The panel, cheapest first.
+        rule: How votes are counted.
         quorum: Share of the usable votes that the winner must exceed, in [0, 1); else people decide.
+        adaptive: When to stop asking about a case; all judges are asked when left out.
+        curves: Of the judges whose verdicts carry calibrated confidence, by name. Others weigh like one
+            that is right half of the time.
+        own: Curves of the panel's own confidence, by number of votes.
+        on_skipped: Told how many votes are not asked for.
     """
 
     name = "panel"
 
-    def __init__(self, judges: Sequence[Judge], *, quorum: float = 0.5) -> None:
+    def __init__(
+        self,
+        judges: Sequence[Judge],
+        *,
+        rule: Rule = Rule.WEIGHTED,
+        quorum: float = 0.5,
+        adaptive: Adaptive | None = None,
+        curves: Mapping[str, Curve] | None = None,
+        own: Mapping[int, Curve] | None = None,
+        on_skipped: Callable[[int], object] | None = None,
+    ) -> None:
         if not judges:
             raise ValueError("a panel needs at least one judge")
         self._judges = judges
+        self._rule = rule
         self._quorum = quorum
+        self._adaptive = adaptive
+        self._curves = curves or {}
+        self._own = own or {}
+        self._on_skipped = on_skipped
 
     def judge(self, cases: Sequence[Case]) -> Iterator[Verdict]:
         """Yield one verdict per case, in order.
@@ -51,112 +59,100 @@ class PanelJudge:
         Cases are told apart by their place, not their id: the same solution may be asked about twice.
         """
         votes: list[list[Verdict]] = [[] for _ in cases]
-        for judge in self._judges:
+        open_cases = list(range(len(cases)))
+        for turn, judge in enumerate(self._judges):
             waiting: dict[str, list[int]] = {}
-            for index, case in enumerate(cases):
-                waiting.setdefault(case.solution.id, []).append(index)
-            for verdict in judge.judge(cases):
+            for index in open_cases:
+                waiting.setdefault(cases[index].solution.id, []).append(index)
+            if not open_cases:
+                break
+            for verdict in judge.judge([cases[index] for index in open_cases]):
                 votes[waiting[verdict.solution_id].pop(0)].append(verdict)
-        for ballots in votes:
-            yield decide(ballots, quorum=self._quorum, judge=self.name).verdict
+            left = self._judges[turn + 1 :]
+            still = [index for index in open_cases if not self._may_stop(votes[index], cases[index], left)]
+            if self._on_skipped is not None and left:
+                self._on_skipped((len(open_cases) - len(still)) * len(left))
+            open_cases = still
+        for ballots, case in zip(votes, cases, strict=True):
+            yield self.decide(ballots, places(case))
+
+    def decide(self, votes: Sequence[Verdict], places: int) -> Verdict:
+        """Combine the votes on one solution, at least one.
+
+        Where judges are calibrated, the confidence is the probability that the first fault is right.
+
+        Args:
+            votes: One per judge that was asked.
+            places: Number of possible first faults, "none" included.
+        """
+        known = set(self._curves)
+        verdict = combine(votes, places, self._rule, known, quorum=self._quorum, judge=self.name)
+        own = self._own.get(len(votes))
+        if own is None or not known or verdict.status not in USABLE:
+            return verdict
+        return calibrated(verdict, own)
+
+    def _may_stop(self, votes: Sequence[Verdict], case: Case, left: Sequence[Judge]) -> bool:
+        if self._adaptive is None or not left:
+            return False
+        count = places(case)
+        waiting = [judge.name for judge in left]
+        weights = most = None
+        if self._curves:
+            weights = _weights(votes, count, set(self._curves))
+            highest = [self._curves[name].highest if name in self._curves else 0.0 for name in waiting]
+            # A vote without a confidence of its own weighs as UNKNOWN does, also a calibrated judge's.
+            most = [weigh(max(sure, UNKNOWN), count) for sure in highest]
+        if is_settled(votes, waiting, self._rule, weights=weights, most=most):
+            return True
+        threshold = self._adaptive.confidence
+        if threshold is None or not self._curves or self._rule is Rule.UNANIMITY:
+            return False
+        if self._rule.has_veto and any(name in PROVING for name in waiting):
+            return False
+        sure = self.decide(votes, count).confidence
+        return sure is not None and sure >= threshold
 
 
-def decide(votes: Sequence[Verdict], *, quorum: float = 0.5, judge: str = "panel") -> Decision:
-    """Combine the votes of a panel on one solution.
-
-    `unsure` and `unscored` votes are kept in the record but carry no weight. On one step, a
-    type found by contrast with a right step stands above the proof's. The order of votes never decides.
+def combine(
+    votes: Sequence[Verdict],
+    places: int,
+    rule: Rule,
+    known: Set[str],
+    *,
+    quorum: float = 0.5,
+    judge: str = PanelJudge.name,
+) -> Verdict:
+    """Decide, with the panel's probability as confidence where judges are calibrated.
 
     Args:
-        votes: One verdict per judge, all on the same solution.
-        quorum: Share that the winner must exceed, in [0, 1).
+        votes: On one solution, at least one.
+        places: Number of possible first faults, "none" included.
+        rule: How votes are counted.
+        known: Judges whose confidence is calibrated.
+        quorum: Share of the usable votes that the winner must exceed.
         judge: Name under which the decision stands.
-
-    Returns:
-        The decision. With no usable vote its verdict is `unsure`, or `unscored` when no vote is even
-        unsure. It needs review when judges disagree or the quorum is not exceeded.
-
-    Raises:
-        ValueError: If there are no votes, or they are on different solutions.
     """
-    if len({vote.solution_id for vote in votes}) != 1:
-        raise ValueError("votes of one panel must be on one solution")
-    usable = [vote for vote in votes if vote.status in _USABLE]
-    if not usable:
-        return Decision(_undecided(votes, judge), share=0.0)
-    bound = min((_place(vote) for vote in usable if _is_proof(vote)), default=inf)
-    standing = [vote for vote in usable if _place(vote) <= bound]
-    tally = Counter(_ballot(vote) for vote in standing)
-    proven = {_ballot(vote) for vote in standing if _is_proof(vote)}
-    winner = min(tally, key=lambda ballot: _rank(ballot, tally, proven))
-    winners = [vote for vote in standing if _ballot(vote) == winner]
-    share = len(winners) / len(usable)
-    speaker = min(winners, key=lambda vote: (not _is_proof(vote), -(vote.confidence or 0), vote.judge))
-    verdict = speaker.model_copy(
-        update={
-            "judge": judge,
-            "confidence": _confidence(winners, share),
-            "corrected_step": next((vote.corrected_step for vote in winners if vote.corrected_step), None),
-            "usage": _total(votes),
-            "votes": tuple(votes),
-            "needs_review": share <= quorum or len({_ballot(vote) for vote in usable}) > 1,
-        }
-    )
-    return Decision(verdict, share)
+    weights = _weights(votes, places, known) if known else None
+    verdict = decide(votes, rule=rule, weights=weights, quorum=quorum, judge=judge).verdict
+    if not known or verdict.status not in USABLE:
+        return verdict
+    usable = [vote for vote in votes if vote.status in USABLE]
+    said = [(vote.first_fault, _sure(vote, known)) for vote in usable]
+    sure = posterior(said, verdict.first_fault, places)
+    return verdict.model_copy(update={"confidence": round(sure, 4)})
 
 
-def _rank(
-    ballot: _Ballot, tally: Counter[_Ballot], proven: set[_Ballot]
-) -> tuple[int, float, bool, bool, str]:
-    # Earliest fault: a fault before another one is what restoring needs to know. On one step a type
-    # found by contrast with a right step stands above the proof's, since an equation may be false and
-    # be the wrong one besides; then the type's name decides, so that the order of judges never does.
-    first_fault, error_type = ballot
-    return (
-        -tally[ballot],
-        inf if first_fault is None else first_fault,
-        error_type is None,
-        ballot in proven,
-        error_type or "",
-    )
+def _weights(votes: Sequence[Verdict], places: int, known: Set[str]) -> list[float]:
+    return [weigh(_sure(vote, known), places) for vote in votes]
 
 
-def _ballot(vote: Verdict) -> _Ballot:
-    return (vote.first_fault, vote.error_type)
+def _sure(vote: Verdict, known: Set[str]) -> float:
+    if vote.judge not in known or vote.confidence is None:
+        return UNKNOWN
+    return vote.confidence
 
 
-def _place(vote: Verdict) -> float:
-    return inf if vote.first_fault is None else vote.first_fault
-
-
-def _is_proof(vote: Verdict) -> bool:
-    return vote.status is VerdictStatus.FAULTY and vote.judge in PROVING
-
-
-def _confidence(winners: Sequence[Verdict], share: float) -> float | None:
-    known = [vote.confidence for vote in winners if vote.confidence is not None]
-    return round(max(known) * share, 3) if known else None
-
-
-def _undecided(votes: Sequence[Verdict], judge: str) -> Verdict:
-    unsure = any(vote.status is VerdictStatus.UNSURE for vote in votes)
-    reasons = dict.fromkeys(f"{vote.judge}: {vote.reason}" for vote in votes if vote.reason)
-    return Verdict(
-        solution_id=votes[0].solution_id,
-        judge=judge,
-        status=VerdictStatus.UNSURE if unsure else VerdictStatus.UNSCORED,
-        first_fault=None,
-        confidence=None,
-        reason="; ".join(reasons) or "no usable vote",
-        usage=_total(votes),
-        votes=tuple(votes),
-        needs_review=True,
-    )
-
-
-def _total(votes: Sequence[Verdict]) -> Usage:
-    return Usage(
-        requests=sum(vote.usage.requests for vote in votes),
-        prompt_tokens=sum(vote.usage.prompt_tokens for vote in votes),
-        completion_tokens=sum(vote.usage.completion_tokens for vote in votes),
-    )
+def places(case: Case) -> int:
+    """Number of possible first faults of a case, "none" included; at least 2."""
+    return max(2, len(case.solution.steps) + 1)

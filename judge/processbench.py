@@ -1,41 +1,33 @@
 """Files of solutions to be judged, and the rows that judging them gives.
 
-Reads ProcessBench's own JSON (arXiv 2412.06559: an array of `id`, `problem`, `steps`, `label`), the
-same as JSONL, and our own JSONL of solutions with their problems. A file that can't be read is an
-error; an item that can't be judged is data: it is kept with the reason.
+Reads ProcessBench's own JSON (arXiv 2412.06559: an array of `id`, `problem`, `steps`, `label`, and the
+fault's `error_type` where known), the same as JSONL, PRM800K's files (`prm800k`), and our own JSONL of
+solutions with their problems. A file that can't be read is an error; an item that can't be judged is
+data: it is kept with the reason.
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from ..datasets.errors import InputError
-from ..datasets.records import Problem, Solution, Verdict, VerdictStatus
+from ..datasets.records import ErrorType, Problem, Solution, Verdict, VerdictStatus
 from ..datasets.store import parse_record, read_rows
 from .case import Case
+from .item import ItemCase, as_case
+from .prm800k import flattened_item, is_flattened, is_prm800k, prm800k_item
 
 _SOLUTION_FIELDS = ("problem_id", "model", "text")
-
-
-class ItemCase(NamedTuple):
-    """One item of a file: a case, or the reason why there is none."""
-
-    id: str
-    """The item's own `id`; its 0-based place in the file where it has none."""
-    case: Case | None
-    reason: str | None = None
-    """Why it can't be judged."""
-    label: int | None = None
-    """ProcessBench's label: 0-based first faulty step, -1 for none; `None` where not given."""
 
 
 def read_cases(path: Path, problems: Sequence[Problem] = ()) -> list[ItemCase]:
     """Read the items of a file, in order.
 
     Args:
-        path: `.json` (an array) or `.jsonl`/`.parquet`, of ProcessBench items or of our solutions.
-        problems: The problems that solutions are about; ProcessBench items carry their own.
+        path: `.json` (an array) or `.jsonl`/`.parquet`, of items of ProcessBench or PRM800K, or of our
+            solutions.
+        problems: The problems that our solutions are about; other items carry their own.
 
     Raises:
         InputError: If the file is missing, malformed or empty, or a solution of ours is malformed
@@ -48,8 +40,14 @@ def read_cases(path: Path, problems: Sequence[Problem] = ()) -> list[ItemCase]:
             items.append(ItemCase(str(place), None, "not a JSON object"))
             continue
         fields = cast(dict[str, Any], row)
-        ours = all(field in fields for field in _SOLUTION_FIELDS)
-        items.append(_our_item(fields, where, known) if ours else _their_item(fields, place))
+        if all(field in fields for field in _SOLUTION_FIELDS):
+            items.append(_our_item(fields, where, known))
+        elif is_prm800k(fields):
+            items.append(prm800k_item(fields, place))
+        elif is_flattened(fields):
+            items.append(flattened_item(fields, place))
+        else:
+            items.append(_their_item(fields, place))
     if not items:
         raise InputError(f"{path}: no items", hint="Give a file with at least one solution.")
     return items
@@ -77,19 +75,6 @@ def verdict_row(item: ItemCase, verdict: Verdict | None) -> dict[str, object]:
         "confidence": verdict.confidence,
         "rationale": verdict.rationale or verdict.reason or "",
     }
-
-
-def truth(item: ItemCase) -> Verdict | None:
-    """Return what people labelled, as a verdict; `None` where the item has no label."""
-    if item.case is None or item.label is None:
-        return None
-    return Verdict(
-        solution_id=item.case.solution.id,
-        judge="people",
-        status=VerdictStatus.CLEAN if item.label < 0 else VerdictStatus.FAULTY,
-        first_fault=None if item.label < 0 else item.label,
-        confidence=None,
-    )
 
 
 def _rows(path: Path) -> Iterator[tuple[str, object]]:
@@ -132,13 +117,17 @@ def _their_item(item: Mapping[str, object], place: int) -> ItemCase:
         return ItemCase(identity, None, "steps: a step is not text")
     whole = isinstance(label, int) and not isinstance(label, bool) and -1 <= label < len(texts)
     answer, generator = item.get("answer"), item.get("generator")
-    problem = Problem(
-        question=question, answer=answer if isinstance(answer, str) else "", source="processbench"
+    kind = item.get("error_type")
+    return ItemCase(
+        identity,
+        as_case(
+            question,
+            tuple(texts),
+            source="processbench",
+            answer=answer if isinstance(answer, str) else "",
+            model=generator if isinstance(generator, str) else "",
+        ),
+        None,
+        cast(int, label) if whole else None,
+        ErrorType(kind) if whole and kind in tuple(ErrorType) else None,
     )
-    solution = Solution(
-        problem_id=problem.id,
-        model=generator if isinstance(generator, str) else "unknown",
-        text="\n\n".join(texts),
-        steps=tuple(texts),
-    )
-    return ItemCase(identity, Case(problem, solution), None, cast(int, label) if whole else None)

@@ -1,6 +1,7 @@
 """What a judge model may answer: the reply as a type, and the JSON schema that holds a model to it."""
 
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -46,12 +47,15 @@ class Reply(_Part):
     confidence: float = Field(ge=0, le=1, allow_inf_nan=False)
 
 
+@cache
 def reply_schema(steps: int) -> dict[str, Any]:
     """Build the JSON schema of a reply about a solution.
 
     It keeps to what OpenAI's strict mode and guided decoding take: every field is required, further
-    ones are refused, and "may be missing" is `null`. What a schema can't say (the first fault is the first
-    step called wrong, the subtype is one of the type) is left to `read_reply`.
+    ones are refused, and "may be missing" is `null`; an endpoint that takes no lengths gets none
+    (`annotate/engines/strict.py`). What a schema can't say (the first fault is the first step called wrong,
+    the subtype is one of the type) is left to `read_reply`. The same number of steps gives the same object,
+    which nobody changes.
 
     Args:
         steps: Number of steps of the solution, at least 1.

@@ -166,9 +166,7 @@ def resolve_paths(config: RunConfig, folder: Path) -> RunConfig:
             mining=(folder / files.mining).resolve(), held_out=(folder / files.held_out).resolve()
         )
         changes["problems"] = Problems(files=resolved)
-    if config.judge.ledger is not None:
-        ledger = (folder / config.judge.ledger).resolve()
-        changes["judge"] = config.judge.model_copy(update={"ledger": ledger})
+    changes["judge"] = config.judge.with_paths_from(folder)
     return config.model_copy(update=changes)
 
 

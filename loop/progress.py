@@ -7,6 +7,7 @@ task ends.
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -15,6 +16,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -23,6 +25,18 @@ from rich.text import Text
 
 Advance = Callable[[int], None]
 """Told how much more of a task is done."""
+
+
+class Bar(Protocol):
+    """A task that is shown while it lasts."""
+
+    def __call__(self, more: int) -> None:
+        """Note that so much more is done."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Show a few words beside it, instead of those before."""
+        ...
 
 
 class Reporter:
@@ -40,7 +54,7 @@ class Reporter:
         self._console.print(text, highlight=False)
 
     @contextmanager
-    def task(self, what: str, total: int | None = None) -> Generator[Advance]:
+    def task(self, what: str, total: int | None = None) -> Generator[Bar]:
         """Show a task while it lasts.
 
         Args:
@@ -48,12 +62,13 @@ class Reporter:
             total: Units of work, where known.
 
         Yields:
-            A function to call with every bit of work done.
+            What to call with every bit of work done.
         """
         if not self._console.is_terminal:
-            started = time.monotonic()
-            yield lambda _: None
-            self.say(f"{what}: done in {time.monotonic() - started:.0f} s")
+            started, plain = time.monotonic(), _Plain()
+            yield plain
+            told = f", {plain.said}" if plain.said else ""
+            self.say(f"{what}: done in {time.monotonic() - started:.0f} s{told}")
             return
         columns: list[ProgressColumn] = [
             TextColumn("{task.description}", markup=False),
@@ -63,10 +78,36 @@ class Reporter:
             columns += [MofNCompleteColumn(), _Rate(), TimeRemainingColumn(elapsed_when_finished=True)]
         else:
             columns += [TimeElapsedColumn()]
+        columns += [TextColumn("{task.fields[note]}", markup=False)]
         with Progress(*columns, console=self._console) as bars:
-            bar = bars.add_task(what, total=total)
-            yield lambda more: bars.advance(bar, more)
+            bar = bars.add_task(what, total=total, note="")
+            yield _Shown(bars, bar)
             bars.update(bar, total=total or 1, completed=total or 1)
+
+
+class _Plain:
+    """Where nothing can be shown, the last note goes into the line at the end."""
+
+    def __init__(self) -> None:
+        self.said = ""
+
+    def __call__(self, more: int) -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        self.said = text
+
+
+class _Shown:
+    def __init__(self, bars: Progress, bar: TaskID) -> None:
+        self._bars = bars
+        self._bar = bar
+
+    def __call__(self, more: int) -> None:
+        self._bars.advance(self._bar, more)
+
+    def note(self, text: str) -> None:
+        self._bars.update(self._bar, note=text)
 
 
 class _Rate(ProgressColumn):

@@ -11,9 +11,8 @@ from ..datasets.records import Finish, Pair, Split, Verdict, VerdictStatus
 from ..datasets.silver_bullet import select
 from ..datasets.store import read_records, write_records
 from ..judge.case import Case, Judge
-from ..judge.llm import is_unasked
-from ..judge.members import Watched, members
-from ..judge.panel import PanelJudge
+from ..judge.llm import is_unasked, why_unasked
+from ..judge.members import assemble, members
 from ..judge.rollout import RolloutJudge
 from ..quant.quantize import quantize
 from ..restore.pairs import Located, make_pairs
@@ -23,6 +22,7 @@ from .folder import FULL_PRECISION, RunFolder
 from .journal import Journal
 from .models import Models, reaches
 from .progress import Reporter
+from .watching import watched
 
 
 def make_problems(config: RunConfig, folder: RunFolder) -> None:
@@ -107,13 +107,13 @@ def judge(models: Models, folder: RunFolder, reporter: Reporter, model: str, spl
         members(config, lambda: _rollout(models, journal, grader), ledger=folder.ledger_path) as asked,
         reporter.task(title, total=len(cases) * len(asked)) as done,
     ):
-        panel = PanelJudge([Watched(member.judge, done) for member in asked])
+        panel = assemble(watched(asked, reporter, done), config, skipped=done, say=reporter.say)
         verdicts = list(panel.judge(cases))
     unasked = sum(is_unasked(verdict) for verdict in verdicts)
     if unasked:
         raise ConfigError(
-            f"judge.budget: it ended before {unasked} of {len(cases)} solutions were judged",
-            hint="Raise it and run the same command: what was answered is kept.",
+            f"judge: {unasked} of {len(cases)} solutions were not judged: {why_unasked(verdicts)}",
+            hint="Run the same command again: what was answered is kept.",
         )
     write_records(out, verdicts)
     folder.close_journal(f"verdicts-{out.stem}")

@@ -29,7 +29,8 @@ class Act(NamedTuple):
     body: str | None = None
     """Sent as it is, in place of all the above."""
     end: str = "whole"
-    """`hang` (nothing is sent), `reset` (half the body, then the connection is cut), `slow` (in pieces)."""
+    """`hang` (nothing is sent), `reset` (half the body, then the connection is cut), `slow` (in pieces),
+    `garbage` (no HTTP), `cut` (the connection ends without an answer)."""
 
 
 OK = Act()
@@ -37,6 +38,8 @@ CROWDED = Act(429)
 HANG = Act(end="hang")
 RESET = Act(end="reset")
 SLOW = Act(end="slow")
+GARBAGE = Act(end="garbage")
+CUT = Act(end="cut")
 ODD = (
     Act(content='{"verdict": 12, "other": []}'),
     Act(content='Sure! Here it is: {"verdict": "clean"} Anything else?'),
@@ -191,6 +194,9 @@ class Hostile:
     async def _send(self, act: Act, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         if act.end == "hang":
             await reader.read()
+            return False
+        if act.end in ("garbage", "cut"):
+            writer.write(b"SSH-2.0-OpenSSH_9.2\r\n\r\n" if act.end == "garbage" else b"")
             return False
         data = (body_of(act) if act.body is None else act.body).encode()
         lines = [f"HTTP/1.1 {act.status} X", "content-type: application/json", f"content-length: {len(data)}"]

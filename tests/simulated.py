@@ -2,7 +2,7 @@
 
 It knows nothing but what it is asked: it reads question and steps out of the fences of the request, looks up
 the truth about them, and errs by a draw that depends on the request alone, so that the order and number
-of requests never change an answer.
+of requests never change an answer. Where the way there does not matter it also judges cases at once.
 """
 
 import json
@@ -10,10 +10,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from random import Random
+from typing import NamedTuple
 
 from firstfault.annotate.engines.chat import Answer, Ask, Ending, Message
 from firstfault.datasets.oracle import oracle
-from firstfault.datasets.records import SUBTYPES, ErrorType, Usage, content_id
+from firstfault.datasets.records import SUBTYPES, ErrorType, Usage, Verdict, VerdictStatus, content_id
 from firstfault.judge.case import Case
 from firstfault.judge.fence import restored
 
@@ -49,6 +50,14 @@ def reply_text(steps: int, fault: int | None, error_type: ErrorType | None = Non
     return json.dumps(content | changes)
 
 
+class Finding(NamedTuple):
+    """What a simulated judge says of one case."""
+
+    fault: int | None
+    error_type: ErrorType | None
+    confidence: float
+
+
 class SimulatedJudge:
     """Answers about abacus cases.
 
@@ -59,6 +68,7 @@ class SimulatedJudge:
         confusion: Of the types it says where it finds the step; the true type where left out.
         broken: Share of first answers that are no reply.
         shared: Share of its draws that all simulated judges have in common, for correlated errors.
+        tells: Mean confidence where it is right and where it is wrong; the spread is 0.1.
     """
 
     def __init__(
@@ -70,13 +80,14 @@ class SimulatedJudge:
         confusion: Confusion | None = None,
         broken: float = 0.0,
         shared: float = 0.0,
+        tells: tuple[float, float] = (0.85, 0.6),
         seed: int = 0,
     ) -> None:
         self.name = name
         self.asked: Counter[str] = Counter()
         self._truth = {(c.problem.question, c.solution.steps): oracle(c.problem, c.solution) for c in cases}
         self._accuracy, self._confusion = accuracy, confusion or {}
-        self._broken, self._shared, self._seed = broken, shared, seed
+        self._broken, self._shared, self._tells, self._seed = broken, shared, tells, seed
 
     def ask(self, asks: Sequence[Ask]) -> Iterator[Answer]:
         """Answer in an order of its own."""
@@ -89,10 +100,31 @@ class SimulatedJudge:
         """The text of one answer; what an HTTP endpoint would put in its body."""
         user = messages[-1].content
         question, steps = fenced(user)
-        truth = self._truth[question, steps]
-        own = Random(f"{self._seed}:{self.name}:{sample}:{question}:{steps}")
+        own = self._own(question, steps, sample)
         if own.random() < self._broken and "<complaint>" not in user:
             return own.choice(["", "I think step 2 is wrong.", '{"steps": [', '{"first_fault": 99}'])
+        found = self.finding(question, steps, sample)
+        return reply_text(len(steps), found.fault, found.error_type, confidence=found.confidence)
+
+    def judge(self, cases: Sequence[Case]) -> Iterator[Verdict]:
+        """Judge cases in process: the verdicts that asking it would give, one request each."""
+        for case in cases:
+            found = self.finding(case.problem.question, case.solution.steps)
+            yield Verdict(
+                solution_id=case.solution.id,
+                judge=self.name,
+                status=VerdictStatus.CLEAN if found.fault is None else VerdictStatus.FAULTY,
+                first_fault=found.fault,
+                error_type=found.error_type,
+                confidence=found.confidence,
+                usage=Usage(requests=1, prompt_tokens=7),
+            )
+
+    def finding(self, question: str, steps: tuple[str, ...], sample: int = 0) -> Finding:
+        """What it says of a case whenever its answer is not broken."""
+        truth = self._truth[question, steps]
+        own = self._own(question, steps, sample)
+        own.random()  # the draw that decides whether the answer is broken
         common = Random(f"{self._seed}:{sample}:{question}:{steps}")
         draw = common if own.random() < self._shared else own
         is_right = draw.random() < self._accuracy
@@ -100,10 +132,11 @@ class SimulatedJudge:
         fault = truth.first_fault
         if not is_right:
             fault = draw.choice([place for place in places if place != truth.first_fault])
-        sure = min(1.0, max(0.0, draw.gauss(0.85 if is_right else 0.6, 0.1)))
-        return reply_text(
-            len(steps), fault, self._said(truth.error_type, fault, draw), confidence=round(sure, 3)
-        )
+        sure = min(1.0, max(0.0, draw.gauss(self._tells[0] if is_right else self._tells[1], 0.1)))
+        return Finding(fault, self._said(truth.error_type, fault, draw), round(sure, 3))
+
+    def _own(self, question: str, steps: tuple[str, ...], sample: int) -> Random:
+        return Random(f"{self._seed}:{self.name}:{sample}:{question}:{steps}")
 
     def _said(self, true: ErrorType | None, fault: int | None, draw: Random) -> ErrorType | None:
         if fault is None:

@@ -27,7 +27,7 @@ class Asking:
     more memory than a short one. Asks that another process is at are put back to the end.
 
     Args:
-        tools: Clients, limits and ledger.
+        tools: Client, limits and ledger.
         stream: What to ask, by ledger key.
         deliver: Takes an answer; called in the event loop.
         from_entry: Reads an answer of the ledger; `None` if it can't be used.

@@ -20,7 +20,8 @@ class Background(Generic[T]):
 
     def __init__(self, main: Callable[[Callable[[T], None]], Coroutine[Any, Any, None]]) -> None:
         self._main = main
-        self._results: SimpleQueue[tuple[T] | BaseException | None] = SimpleQueue()
+        self._results: SimpleQueue[list[T] | BaseException | None] = SimpleQueue()
+        self._fresh: list[T] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._is_started = threading.Event()
@@ -37,7 +38,7 @@ class Background(Generic[T]):
             while (result := self._results.get()) is not None:
                 if isinstance(result, BaseException):
                     raise result
-                yield result[0]
+                yield from result
         finally:
             self._cancel()
 
@@ -53,15 +54,28 @@ class Background(Generic[T]):
         except asyncio.CancelledError:
             pass
         except BaseException as error:
+            self._hand_over()
             self._results.put(error)
         finally:
+            self._hand_over()
             self._is_started.set()
             self._results.put(None)
 
     async def _top(self) -> None:
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         self._is_started.set()
-        await self._main(lambda result: self._results.put((result,)))
+        await self._main(self._deliver)
+
+    def _deliver(self, result: T) -> None:
+        # Results of one turn of the loop go over together: to wake the reader costs more than a result.
+        if not self._fresh:
+            asyncio.get_running_loop().call_soon(self._hand_over)
+        self._fresh.append(result)
+
+    def _hand_over(self) -> None:
+        if self._fresh:
+            self._results.put(self._fresh)
+            self._fresh = []
 
     def _cancel(self) -> None:
         self._is_started.wait()

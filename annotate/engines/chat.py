@@ -39,7 +39,7 @@ class Ending(StrEnum):
     FAILED = "failed"
     """No answer came: rejected, or given up after retries."""
     UNASKED = "unasked"
-    """The budget ended before it was asked; asking again later may answer it."""
+    """Not asked, as the budget ended or somebody stopped it; asking again later may answer it."""
 
 
 class Answer(NamedTuple):

@@ -10,6 +10,7 @@ from ...datasets.config import Config
 from ...datasets.errors import ConfigError
 from ...datasets.records import Usage
 from .chat import Ask
+from .strict import as_taken
 
 OPENAI = "https://api.openai.com/v1"
 NO_KEY = "none"
@@ -26,6 +27,8 @@ class Price(Config):
 
     prompt: float = Field(ge=0)
     completion: float = Field(ge=0)
+    batch: float = Field(default=0.5, ge=0, le=1)
+    """What a request in a batch costs, as a share of these: half at OpenAI."""
 
     def of(self, usage: Usage) -> float:
         """Return what these tokens cost, in US dollars."""
@@ -140,7 +143,11 @@ class Endpoint(Config):
         if ask.schema is not None and with_schema:
             body["response_format"] = {
                 "type": "json_schema",
-                "json_schema": {"name": "answer", "schema": dict(ask.schema), "strict": True},
+                "json_schema": {
+                    "name": "answer",
+                    "schema": as_taken(ask.schema, self.base_url, self.model),
+                    "strict": True,
+                },
             }
         return body
 

@@ -15,6 +15,9 @@ from .chat import Ask
 from .endpoint import NO_KEY, Endpoint
 from .pacing import retry_after
 
+NOTHING_SAID = Ask("", ())
+"""Whose text is to be left out of a reason that is about no conversation."""
+
 _LONGEST_QUOTE = 200
 _OVERLAP = 16
 _PASSING = frozenset({408, 409, 425, 429})
@@ -95,26 +98,44 @@ def read_fault(error: Exception, endpoint: Endpoint, ask: Ask, scrubber: Scrubbe
     Raises:
         Exception: The error itself, if it is none of these.
     """
+    import aiohttp
     import openai
 
     if isinstance(error, openai.APIStatusError):
-        return _of_status(error, endpoint, ask, scrubber)
-    if isinstance(error, TimeoutError | openai.APITimeoutError):
+        wait = retry_after(error.response.headers.get("retry-after"))
+        return read_status(error.status_code, error.body, wait, endpoint, ask, scrubber)
+    causes = list(_causes(error))
+    # Not all that aiohttp raises is known to the client, and what it takes for a time-out of its own is a
+    # connection that could not be made or was lost.
+    of_aiohttp = any(isinstance(cause, aiohttp.ClientError) for cause in causes)
+    if isinstance(error, TimeoutError) or (isinstance(error, openai.APITimeoutError) and not of_aiohttp):
         return Fault(Kind.PASSING, f"no answer within {endpoint.timeout:g} s")
-    if isinstance(error, openai.APIConnectionError):
-        causes = list(_causes(error))
+    if isinstance(error, openai.APIConnectionError) or of_aiohttp:
         if any(isinstance(cause, socket.gaierror) for cause in causes):
             return Fault(Kind.UNUSABLE, "unknown host", hint="Check base_url and the network")
+        if any(isinstance(cause, aiohttp.ClientResponseError) for cause in causes):
+            return Fault(Kind.PASSING, "the answer was not HTTP")
         refused = any(isinstance(cause, ConnectionRefusedError) for cause in causes)
-        if refused or any(type(cause).__name__ == "ConnectError" for cause in causes):
+        if refused or any(isinstance(cause, aiohttp.ClientConnectorError) for cause in causes):
             return Fault(Kind.UNREACHABLE, "connection refused" if refused else "no connection")
         return Fault(Kind.PASSING, "the connection was lost before the whole answer had come")
     raise error
 
 
-def _of_status(error: Any, endpoint: Endpoint, ask: Ask, scrubber: Scrubber) -> Fault:
-    status: int = error.status_code
-    details = _details(error.body)
+def read_status(
+    status: int, body: object, wait: float | None, endpoint: Endpoint, ask: Ask, scrubber: Scrubber
+) -> Fault:
+    """Tell what an answer with an error status means.
+
+    Args:
+        status: Of HTTP.
+        body: As it was parsed.
+        wait: Seconds that the endpoint wants to be left alone, if it says so.
+        endpoint: Whose answer it is.
+        ask: What was asked; no text of it gets into the fault.
+        scrubber: Takes out the key.
+    """
+    details = _details(body)
     said = f"{details.get('message') or ''}"
     code = f"{details.get('code') or ''} {details.get('type') or ''}"
     reason = f"HTTP {status}"
@@ -134,7 +155,6 @@ def _of_status(error: Any, endpoint: Endpoint, ask: Ask, scrubber: Scrubber) -> 
     if "insufficient_quota" in code or status == 402:
         return Fault(Kind.SPENT, reason, hint="Top up the account, then run the same command again")
     if status in _PASSING or status >= 500:
-        wait = retry_after(error.response.headers.get("retry-after"))
         return Fault(Kind.CROWDED if status == 429 else Kind.PASSING, reason, wait)
     text = f"{said} {details.get('param') or ''}".lower()
     if status in (400, 422) and any(word in text for word in _SCHEMA_WORDS):

@@ -20,6 +20,9 @@ class Progress(NamedTuple):
     usd: float
     """Spent since the process began, by all that share the budget."""
     tokens: int
+    usd_left: float
+    """What the asks that are left will cost, at the mean of those before; 0 before there is one."""
+    tokens_left: float
     seconds: float
     """Since the first request."""
     per_second: float
@@ -36,6 +39,7 @@ class Headway:
         self._spending = spending
         self._clock = clock
         self._started = clock()
+        self._before = (spending.usd, spending.tokens)
         self._counts = dict.fromkeys(("done", "from_ledger", "failed", "unasked"), 0)
 
     def start(self) -> None:
@@ -52,11 +56,14 @@ class Headway:
         seconds = self._clock() - self._started
         asked = counts["done"] - counts["from_ledger"] - counts["unasked"]
         rate = asked / seconds if seconds > 0 else 0.0
+        left = (self._total - counts["done"]) / asked if asked else 0.0
         return Progress(
             self._total,
             **counts,
             usd=self._spending.usd,
             tokens=self._spending.tokens,
+            usd_left=left * (self._spending.usd - self._before[0]),
+            tokens_left=left * (self._spending.tokens - self._before[1]),
             seconds=seconds,
             per_second=rate,
             seconds_left=(self._total - counts["done"]) / rate if rate else None,

@@ -64,7 +64,7 @@ class Ledger:
         self.path = path
         self.lease = lease
         self._clock = clock
-        self._claimant = Claimant.new()
+        self.claimant = Claimant.new()
         self._lock = threading.RLock()
         self._depth = 0
         with self._explained():
@@ -107,6 +107,10 @@ class Ledger:
             finally:
                 self._db.close()
 
+    def now(self) -> float:
+        """Return the seconds since 1970."""
+        return self._clock()
+
     @contextmanager
     def transaction(self) -> Generator[None]:
         """Commit everything that is written inside at once: all of it or nothing."""
@@ -127,7 +131,7 @@ class Ledger:
 
     def answered(self, keys: Sequence[str]) -> set[str]:
         """Return those keys whose answers are here."""
-        return {row[0] for row in self._select("SELECT key FROM requests WHERE state = 'answered'", keys)}
+        return {row[0] for row in self.select("SELECT key FROM requests WHERE state = 'answered'", keys)}
 
     def read(self, keys: Sequence[str]) -> dict[str, Entry]:
         """Return the answers that are here, by key."""
@@ -143,24 +147,24 @@ class Ledger:
                 else Usage(requests=requests, prompt_tokens=prompt, completion_tokens=completion),
                 cost=price or 0.0,
             )
-            for key, raw, requests, prompt, completion, price in self._select(query, keys)
+            for key, raw, requests, prompt, completion, price in self.select(query, keys)
         }
 
     def claim(self, keys: Sequence[str]) -> Claims:
         """Claim those requests that are neither answered nor being asked by another living process."""
-        now = self._clock()
+        now = self.now()
         with self.transaction():
             answered = self.answered(keys)
-            holders = self._select("SELECT key, claimant, until FROM claims WHERE true", keys)
+            holders = self.select("SELECT key, claimant, until FROM claims WHERE true", keys)
             busy = {
                 key
                 for key, holder, until in holders
-                if holder != str(self._claimant) and until > now and not Claimant.parse(holder).is_dead()
+                if holder != str(self.claimant) and until > now and not Claimant.parse(holder).is_dead()
             } - answered
             mine = set(keys) - answered - busy
             self._db.executemany(
                 "INSERT OR REPLACE INTO claims (key, claimant, until) VALUES (?, ?, ?)",
-                [(key, str(self._claimant), now + self.lease) for key in mine],
+                [(key, str(self.claimant), now + self.lease) for key in mine],
             )
         return Claims(mine, answered, busy)
 
@@ -169,29 +173,29 @@ class Ledger:
         with self.transaction():
             self._db.execute(
                 "UPDATE claims SET until = ? WHERE claimant = ?",
-                (self._clock() + self.lease, str(self._claimant)),
+                (self.now() + self.lease, str(self.claimant)),
             )
 
     def release(self, keys: Sequence[str] | None = None) -> None:
         """Give up claims of this process: on some keys, or all."""
         with self.transaction():
             if keys is None:
-                self._db.execute("DELETE FROM claims WHERE claimant = ?", (str(self._claimant),))
+                self._db.execute("DELETE FROM claims WHERE claimant = ?", (str(self.claimant),))
             else:
                 self._db.executemany(
                     "DELETE FROM claims WHERE key = ? AND claimant = ?",
-                    [(key, str(self._claimant)) for key in keys],
+                    [(key, str(self.claimant)) for key in keys],
                 )
 
-    def store(self, key: str, endpoint: str, model: str, raw: str, latency: float) -> None:
-        """Keep an answer as it came, before anyone reads it. `latency` is in seconds."""
+    def store(self, key: str, endpoint: str, model: str, raw: str, latency: float | None) -> None:
+        """Keep an answer as it came, before anyone reads it. `latency` is in seconds, where known."""
         with self.transaction():
             self._db.execute(
                 "INSERT INTO requests (key, state, endpoint, model, answer, latency, created) "
                 "VALUES (?, 'answered', ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
                 "state = 'answered', answer = excluded.answer, reason = NULL, requests = NULL, "
                 "latency = excluded.latency, created = excluded.created",
-                (key, endpoint, model, raw, latency, self._clock()),
+                (key, endpoint, model, raw, latency, self.now()),
             )
 
     def settle(self, key: str, usage: Usage, cost: float) -> None:
@@ -212,13 +216,17 @@ class Ledger:
                 "VALUES (?, 'failed', ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
                 "state = 'failed', reason = excluded.reason, created = excluded.created "
                 "WHERE state = 'failed' OR requests IS NULL",
-                (key, endpoint, model, reason, self._clock()),
+                (key, endpoint, model, reason, self.now()),
             )
             self.release([key])
 
+    def among_open_batches(self, keys: Sequence[str]) -> set[str]:
+        """Return those requests that are in batches whose results are not kept yet."""
+        return {row[0] for row in self.select("SELECT key FROM batched WHERE true", keys)}
+
     def totals(self) -> list[dict[str, Any]]:
         """Return counts, tokens and cost, one row per endpoint and model."""
-        return self._rows(
+        return self.query(
             "SELECT endpoint, model, sum(state = 'answered') AS answered, sum(state = 'failed') AS failed, "
             "coalesce(sum(prompt_tokens), 0) AS prompt_tokens, "
             "coalesce(sum(completion_tokens), 0) AS completion_tokens, "
@@ -230,7 +238,7 @@ class Ledger:
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield every request with all that is known of it, in the order they were first asked."""
         last = 0
-        while page := self._rows(
+        while page := self.query(
             f"SELECT rowid AS number, * FROM requests WHERE rowid > ? ORDER BY rowid LIMIT {_CHUNK}", (last,)
         ):
             for row in page:
@@ -247,12 +255,18 @@ class Ledger:
             )
         return done.rowcount
 
+    def forget_batches(self) -> int:
+        """Forget the batches that are under way; return how many. Their requests may be asked again."""
+        with self.transaction():
+            self._db.execute("DELETE FROM batched")
+            return self._db.execute("DELETE FROM batches").rowcount
+
     def compact(self) -> None:
         """Give the space of forgotten requests back to the disk."""
         with self._lock, self._explained():
             self._db.execute("VACUUM")
 
-    def _select(self, query: str, keys: Sequence[str]) -> Iterable[tuple[Any, ...]]:
+    def select(self, query: str, keys: Sequence[str]) -> Iterable[tuple[Any, ...]]:
         """Run a query that ends in its WHERE clause for many keys."""
         found: list[tuple[Any, ...]] = []
         with self._lock, self._explained():
@@ -262,10 +276,11 @@ class Ledger:
                 found += self._db.execute(f"{query} AND key IN ({marks})", part).fetchall()
         return found
 
-    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[dict[str, Any]]:
+    def query(self, query: str, values: tuple[Any, ...] = ()) -> list[dict[str, Any]]:
+        """Run one statement and return its rows, by name."""
         with self._lock, self._explained():
             cursor = self._db.execute(query, values)
-            names = [column[0] for column in cursor.description]
+            names = [column[0] for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor]
 
     @contextmanager

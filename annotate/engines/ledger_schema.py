@@ -29,6 +29,21 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) WITHOUT ROWID""",
         "CREATE INDEX claims_by_claimant ON claims (claimant)",
     ),
+    (
+        """CREATE TABLE batches (
+            token TEXT PRIMARY KEY,
+            endpoint TEXT NOT NULL,
+            model TEXT NOT NULL,
+            claimant TEXT NOT NULL,
+            remote TEXT,
+            created REAL NOT NULL
+        ) WITHOUT ROWID""",
+        """CREATE TABLE batched (
+            key TEXT PRIMARY KEY,
+            token TEXT NOT NULL REFERENCES batches
+        ) WITHOUT ROWID""",
+        "CREATE INDEX batched_by_token ON batched (token)",
+    ),
 )
 
 

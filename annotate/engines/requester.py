@@ -18,7 +18,7 @@ from .reply import Reply, UnusableReplyError, read_reply, read_usage
 from .spending import Spending
 
 if TYPE_CHECKING:
-    from .clients import Clients
+    from .client import Client
 
 _LONGEST_WAIT = 3600.0
 _LOOK_AGAIN = 0.02
@@ -45,7 +45,7 @@ class Tools(NamedTuple):
     """What requests of one run share."""
 
     endpoint: Endpoint
-    clients: "Clients"
+    client: "Client"
     slots: Slots
     gate: Gate
     pause: Pause
@@ -78,8 +78,6 @@ class Requester:
         attempt = 0
         while attempt <= endpoint.retries:
             with_schema = manners.takes_schemas and ask.schema is not None
-            if self._tools.stopped.is_set():
-                raise Stop("stopped")
             outcome = await self._attempt(key, ask, with_schema)
             if isinstance(outcome, Reply):
                 return self._settle(key, ask, outcome, wasted)
@@ -105,6 +103,8 @@ class Requester:
         body = tools.endpoint.body(ask, with_schema=with_schema)
         number = await tools.slots.take()
         try:
+            if tools.stopped.is_set():
+                raise Stop("stopped")
             reckoned = await self._wait_for_leave(ask)
             try:
                 outcome = await self._post(key, ask, body)
@@ -147,7 +147,7 @@ class Requester:
         started = time.perf_counter()
         try:
             async with asyncio.timeout(endpoint.timeout):
-                raw = await tools.clients.post(body)
+                raw = await tools.client.post(body)
         except Exception as error:
             fault = read_fault(error, endpoint, ask, tools.scrubber)
             if fault.kind is Kind.NO_SCHEMA and "response_format" not in body:
@@ -172,14 +172,19 @@ class Requester:
 
     def _stop_if_hopeless(self, fault: Fault) -> None:
         endpoint, has_answered = self._tools.endpoint, self._tools.manners.has_answered
+        end: Exception | None = None
         if fault.kind is Kind.SPENT and has_answered:
-            raise Stop(f"{fault.reason}. {fault.hint}")
-        if fault.wait is not None and fault.wait > _LONGEST_WAIT:
-            raise Stop(
+            end = Stop(f"{fault.reason}. {fault.hint}")
+        elif fault.wait is not None and fault.wait > _LONGEST_WAIT:
+            end = Stop(
                 f"{fault.reason}: wants to be left alone for {fault.wait:.0f} s; run the same again then"
             )
-        if fault.kind in (Kind.UNUSABLE, Kind.SPENT, Kind.NO_SCHEMA) and not has_answered:
-            raise fault.error(endpoint)
+        elif fault.kind in (Kind.UNUSABLE, Kind.SPENT, Kind.NO_SCHEMA) and not has_answered:
+            end = fault.error(endpoint)
+        if end is not None:
+            # At once: whoever got this request's slot would ask in vain.
+            self._tools.stopped.set()
+            raise end
 
     async def _wait(self, fault: Fault, attempt: int) -> None:
         delay = backoff(attempt - 1, self._tools.rng)

@@ -22,6 +22,11 @@ class Spending:
         self._in_flight = 0
         self._lock = threading.Lock()
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is a budget."""
+        return self.budget.usd is not None or self.budget.tokens is not None
+
     def check(self, endpoint: Endpoint) -> None:
         """Refuse a budget that can't be kept.
 
@@ -41,11 +46,10 @@ class Spending:
         Until the first is answered nobody knows what one costs: with a budget it goes alone.
         """
         with self._lock:
-            is_limited = self.budget.usd is not None or self.budget.tokens is not None
             if self._requests:
                 fits = self._fits(1.0 + (self._in_flight / self._requests))
             else:
-                fits = not (is_limited and self._in_flight)
+                fits = not (self.is_limited and self._in_flight)
             self._in_flight += fits
             return fits
 
@@ -60,6 +64,13 @@ class Spending:
             self._requests += 1
             self.tokens += usage.prompt_tokens + usage.completion_tokens
             self.usd += usd
+
+    def affords(self, usd: float, tokens: float) -> bool:
+        """Whether so much more would stay within the budget."""
+        most_usd, most_tokens = self.budget.usd, self.budget.tokens
+        return (most_usd is None or self.usd + usd <= most_usd) and (
+            most_tokens is None or self.tokens + tokens <= most_tokens
+        )
 
     @property
     def is_spent(self) -> bool:

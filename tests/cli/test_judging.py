@@ -1,21 +1,11 @@
 """`judge` and its subcommands, as a person would type them."""
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 
 import pytest
 from firstfault.cli.main import main
-
-# Test folders are no packages: the endpoint, which other tests use too, is loaded by its path.
-_spec = importlib.util.spec_from_file_location("hostile", Path(__file__).parents[1] / "hostile.py")
-assert _spec
-assert _spec.loader
-if "hostile" not in sys.modules:
-    sys.modules["hostile"] = importlib.util.module_from_spec(_spec)
-    _spec.loader.exec_module(sys.modules["hostile"])
-from hostile import Act, Hostile  # noqa: E402
+from hostile import Act, Hostile
 
 ITEMS = [
     {"id": "a", "problem": "q", "steps": ["1 + 1 = 2", "2 * 3 = 7"], "label": 1},
@@ -171,3 +161,19 @@ def test_a_ledger_is_named_relative_to_its_file_and_a_model_not_like_a_judge(fil
     config.write_text("judge: {panel: [{llm: m, base_ur: 'http://127.0.0.1:9/v1'}]}")
     assert main(["judge", str(file), "--config", str(config), "--out", str(file.parent / "w.jsonl")]) == 2
     assert "Did you mean `base_url`?" in capsys.readouterr().err
+
+
+def test_too_few_labels_to_calibrate_on_and_a_threshold_without_calibration_are_said(file: Path, capsys):
+    config = file.parent / "judge.yaml"
+    config.write_text("judge: {panel: [symbolic]}")
+    out = file.parent / "c.json"
+    arguments = ["judge", "calibrate", str(file), "--config", str(config), "--out", str(out)]
+    assert main(arguments) == 2
+    assert "3 labelled solutions are too few" in capsys.readouterr().err
+    assert not out.exists()
+    config.write_text("judge: {panel: [symbolic], adaptive: {confidence: 0.9}}")
+    assert main(["judge", str(file), "--config", str(config), "--out", str(out)]) == 2
+    assert "needs a calibration" in capsys.readouterr().err
+    config.write_text("judge: {panel: [symbolic], calibration: none.json}")
+    assert main(["judge", str(file), "--config", str(config), "--out", str(out)]) == 2
+    assert "none.json: no such file" in capsys.readouterr().err

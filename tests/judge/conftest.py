@@ -1,4 +1,3 @@
-import importlib.util
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -49,8 +48,7 @@ def scripted() -> type[ScriptedEngine]:
 
 @pytest.fixture(scope="session")
 def simulated() -> ModuleType:
-    """The module `tests/simulated.py`; tests are no package to import it from."""
-    spec = importlib.util.spec_from_file_location("simulated", Path(__file__).parents[1] / "simulated.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """The module `tests/simulated.py`."""
+    import simulated
+
+    return simulated

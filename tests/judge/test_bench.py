@@ -1,7 +1,8 @@
 import pytest
 from firstfault.datasets.records import ErrorType, Verdict, VerdictStatus
 from firstfault.judge.bench import Marked, harmonic_mean, score
-from firstfault.judge.processbench import read_cases, truth
+from firstfault.judge.item import truth
+from firstfault.judge.processbench import read_cases
 
 
 def verdict(step=None, error_type=None, status=None):

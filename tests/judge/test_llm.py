@@ -116,7 +116,7 @@ def test_a_mended_answer_may_repeat_what_the_broken_one_held(simulated):
         (Answer("", Ending.FILTERED), "content filter"),
         (Answer("", Ending.REFUSED, reason="policy"), "the model refused: policy"),
         (Answer("", Ending.FAILED, reason="503 five times"), "no answer: 503 five times"),
-        (Answer("", Ending.UNASKED, reason="5.00 USD spent"), "not asked: .*: 5.00 USD spent"),
+        (Answer("", Ending.UNASKED, reason="5.00 USD spent"), "^not asked: 5.00 USD spent"),
         ("I'm sorry, I can't judge this.", "refused"),
     ],
 )

@@ -1,10 +1,11 @@
 import pytest
 from firstfault.datasets.records import ErrorType, Problem, Solution, Subtype, Verdict, VerdictStatus
 from firstfault.judge.case import Case
-from firstfault.judge.panel import PanelJudge, decide
+from firstfault.judge.config import Adaptive
+from firstfault.judge.curve import Curve
+from firstfault.judge.panel import PanelJudge, combine
 from firstfault.judge.symbolic import SymbolicJudge
-from hypothesis import given
-from hypothesis import strategies as st
+from firstfault.judge.voting import Rule
 
 
 def vote(judge, step=None, error_type=ErrorType.METHOD, status=VerdictStatus.FAULTY, **fields):
@@ -16,109 +17,6 @@ def vote(judge, step=None, error_type=ErrorType.METHOD, status=VerdictStatus.FAU
         error_type=error_type if status is VerdictStatus.FAULTY else None,
         **fields,
     )
-
-
-def proof(step):
-    return vote("symbolic", step, ErrorType.EXECUTION)
-
-
-UNSURE = vote("symbolic", status=VerdictStatus.UNSURE, reason="no false arithmetic")
-CLEAN = vote("rollout", status=VerdictStatus.CLEAN)
-
-
-@st.composite
-def panels(draw):
-    names = draw(
-        st.lists(st.sampled_from(["symbolic", "rollout", "a", "b", "c"]), min_size=1, max_size=5, unique=True)
-    )
-    statuses = st.sampled_from(VerdictStatus)
-    votes = []
-    for name in names:
-        status = draw(statuses)
-        faulty = status is VerdictStatus.FAULTY
-        step = draw(st.integers(0, 4)) if faulty else None
-        kind = draw(st.sampled_from(ErrorType)) if faulty else None
-        votes.append(vote(name, step, kind, status))
-    return votes
-
-
-def label(verdict):
-    return (verdict.status, verdict.first_fault, verdict.error_type, verdict.needs_review)
-
-
-@given(votes=panels(), data=st.data())
-def test_the_order_of_judges_never_decides(votes, data):
-    shuffled = data.draw(st.permutations(votes))
-    assert label(decide(votes).verdict) == label(decide(shuffled).verdict)
-
-
-@given(votes=panels())
-def test_every_vote_is_kept_and_no_first_fault_lies_behind_a_proof(votes):
-    verdict = decide(votes).verdict
-    assert verdict.votes == tuple(votes)
-    proofs = [one.first_fault for one in votes if one.judge == "symbolic" and one.first_fault is not None]
-    if proofs:
-        assert verdict.status is VerdictStatus.FAULTY
-        assert verdict.first_fault <= min(proofs)
-
-
-def test_agreement_needs_no_review():
-    decision = decide([proof(2), vote("rollout", 2, ErrorType.EXECUTION)])
-    assert (decision.share, decision.verdict.first_fault, decision.verdict.needs_review) == (1.0, 2, False)
-
-
-def test_an_unsure_vote_carries_no_weight():
-    decision = decide([UNSURE, vote("rollout", 1)])
-    assert (decision.share, decision.verdict.first_fault, decision.verdict.needs_review) == (1.0, 1, False)
-
-
-def test_a_proof_overrules_a_later_fault_and_a_clean_bill_but_people_look():
-    for other in (vote("rollout", 4), CLEAN):
-        verdict = decide([proof(2), other]).verdict
-        assert (verdict.first_fault, verdict.error_type, verdict.needs_review) == (
-            2,
-            ErrorType.EXECUTION,
-            True,
-        )
-
-
-def test_a_proof_overrules_a_majority_for_a_later_fault():
-    assert decide([proof(2), vote("a", 4), vote("b", 4)]).verdict.first_fault == 2
-
-
-def test_a_tie_goes_to_the_earlier_fault():
-    verdict = decide([proof(3), vote("rollout", 1)]).verdict
-    assert (verdict.first_fault, verdict.error_type, verdict.needs_review) == (1, ErrorType.METHOD, True)
-
-
-def test_on_the_step_of_a_proof_a_contrast_with_the_right_step_names_the_type():
-    verdict = decide([proof(2), vote("rollout", 2, ErrorType.CONCEPTUAL)]).verdict
-    assert (verdict.first_fault, verdict.error_type, verdict.needs_review) == (2, ErrorType.CONCEPTUAL, True)
-
-
-def test_a_vote_without_a_type_leaves_the_type_to_the_proof():
-    verdict = decide([proof(2), vote("rollout", 2, None)]).verdict
-    assert (verdict.first_fault, verdict.error_type) == (2, ErrorType.EXECUTION)
-
-
-def test_a_majority_wins_against_one():
-    verdict = decide([vote("a", 3), vote("b", 3), vote("c", 1)]).verdict
-    assert (verdict.first_fault, verdict.needs_review) == (3, True)
-
-
-def test_without_a_usable_vote_the_panel_is_unsure_and_says_why():
-    verdict = decide([UNSURE]).verdict
-    assert (verdict.status, verdict.reason) == (VerdictStatus.UNSURE, "symbolic: no false arithmetic")
-    unscored = vote("rollout", status=VerdictStatus.UNSCORED, reason="no steps")
-    assert decide([unscored]).verdict.status is VerdictStatus.UNSCORED
-
-
-def test_votes_on_different_solutions_are_refused():
-    other = vote("rollout", 1).model_copy(update={"solution_id": "t"})
-    with pytest.raises(ValueError, match="one solution"):
-        decide([proof(1), other])
-    with pytest.raises(ValueError, match="one solution"):
-        decide([])
 
 
 class Recorder:
@@ -154,3 +52,93 @@ def test_every_judge_sees_every_case_and_a_proof_still_bounds_the_step():
 def test_the_same_solution_twice_gets_two_verdicts():
     twin = case("1 + 1 = 2", "so")
     assert len(list(PanelJudge([SymbolicJudge(), Recorder()]).judge([twin, twin]))) == 2
+
+
+class Says:
+    """Names a step, how sure it is, and what it was asked."""
+
+    def __init__(self, name, step, confidence=None):
+        self.name, self.step, self.confidence, self.asked = name, step, confidence, []
+
+    def judge(self, cases):
+        for one in cases:
+            self.asked.append(one.solution.id)
+            yield vote(self.name, self.step, confidence=self.confidence).model_copy(
+                update={"solution_id": one.solution.id}
+            )
+
+
+def same(name):
+    """A curve that changes nothing."""
+    return Curve(judge=name, asked="", method="platt", stated=(0, 1), right=(0, 1), fitted_on=100)
+
+
+OPEN = case("1 + 1 = 2", "so", "and so on")
+
+
+def judged(*judges, **options):
+    skipped = []
+    [verdict] = PanelJudge(judges, on_skipped=skipped.append, **options).judge([OPEN])
+    return verdict, [len(judge.asked) for judge in judges], sum(skipped)
+
+
+def test_all_judges_are_asked_unless_told_otherwise():
+    _, asked, skipped = judged(*(Says(name, 1) for name in "abcde"))
+    assert (asked, skipped) == ([1] * 5, 0)
+
+
+def test_an_adaptive_panel_stops_once_nothing_that_is_left_can_change_the_label():
+    verdict, asked, skipped = judged(*(Says(name, 1) for name in "abcde"), adaptive=Adaptive())
+    assert (asked, skipped) == ([1, 1, 1, 0, 0], 2)
+    assert (verdict.first_fault, len(verdict.votes), verdict.needs_review) == (1, 3, False)
+
+
+def test_an_adaptive_panel_asks_on_while_the_label_is_open():
+    _, asked, skipped = judged(
+        Says("a", 1), Says("b", 0), Says("c", 1), Says("d", 0), Says("e", 1), adaptive=Adaptive()
+    )
+    assert (asked, skipped) == ([1] * 5, 0)
+
+
+def test_a_panel_that_is_sure_enough_stops():
+    judges = [Says("a", 1, 0.9), Says("b", 1, 0.9), Says("c", 1, 0.9)]
+    curves = {name: same(name) for name in "abc"}
+    verdict, asked, _ = judged(*judges, adaptive=Adaptive(confidence=0.95), curves=curves)
+    # Two of four places agree: 0.9^2 / (0.9^2 + 0.1^2 / 3).
+    assert (asked, verdict.confidence) == ([1, 1, 0], pytest.approx(0.9959, abs=1e-4))
+    _, asked, _ = judged(*judges, adaptive=Adaptive(confidence=0.85), curves=curves)
+    assert asked == [2, 1, 0]
+
+
+def test_stated_confidence_that_is_not_calibrated_stops_nothing():
+    judges = [Says(name, step, 0.99) for name, step in (("a", 1), ("b", 1), ("c", 0), ("d", 1))]
+    curves = {"c": same("c")}
+    _, asked, _ = judged(*judges, adaptive=Adaptive(confidence=0.95), curves=curves)
+    assert asked[:3] == [1, 1, 1]
+
+
+def test_nobody_stops_before_the_judge_that_proves():
+    sure = Says("a", 1, 0.99)
+    [verdict] = PanelJudge(
+        [sure, SymbolicJudge()], adaptive=Adaptive(confidence=0.6), curves={"a": same("a")}
+    ).judge([case("1 + 1 = 3", "so")])
+    assert (verdict.first_fault, len(verdict.votes)) == (0, 2)
+
+
+def test_the_panels_own_curve_has_the_last_word_on_its_confidence():
+    own = Curve(judge="panel", asked="", method="isotonic", stated=(0.5,), right=(0.7,), fitted_on=100)
+    curves = {name: same(name) for name in "ab"}
+    verdict, _, _ = judged(Says("a", 1, 0.9), Says("b", 1, 0.9), curves=curves, own={2: own})
+    assert verdict.confidence == 0.7
+    verdict, _, _ = judged(Says("a", 1, 0.9), curves=curves, own={2: own})
+    assert verdict.confidence == 0.9
+
+
+def test_a_calibrated_minority_that_is_surer_wins():
+    votes = [
+        vote("a", 1, confidence=0.95),
+        vote("b", 3, confidence=0.55),
+        vote("c", 3, confidence=0.5),
+    ]
+    assert combine(votes, 5, Rule.WEIGHTED, {"a", "b", "c"}).first_fault == 1
+    assert combine(votes, 5, Rule.WEIGHTED, set()).first_fault == 3

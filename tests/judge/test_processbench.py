@@ -3,7 +3,8 @@ import json
 import pytest
 from firstfault.datasets.errors import InputError
 from firstfault.datasets.records import Problem, Solution, VerdictStatus
-from firstfault.judge.processbench import read_cases, truth, verdict_row
+from firstfault.judge.item import truth
+from firstfault.judge.processbench import read_cases, verdict_row
 from firstfault.judge.symbolic import SymbolicJudge
 
 GOOD = {

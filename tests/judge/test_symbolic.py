@@ -7,7 +7,8 @@ from firstfault.datasets.injector import inject, right_solution
 from firstfault.datasets.records import ErrorType, Problem, Solution, Split, Subtype, VerdictStatus
 from firstfault.judge.agreement import measure_agreement
 from firstfault.judge.case import Case
-from firstfault.judge.processbench import read_cases, truth
+from firstfault.judge.item import truth
+from firstfault.judge.processbench import read_cases
 from firstfault.judge.symbolic import SymbolicJudge
 
 PROBLEM = Problem(question="How many?", answer="36")

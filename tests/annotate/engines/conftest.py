@@ -1,20 +1,9 @@
-"""The hostile endpoint, and a chat that asks it without waiting between attempts."""
+"""Waits between attempts that take no time, and no key from outside."""
 
 import asyncio
-import importlib.util
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-
-# Test folders are no packages: the endpoint, which benchmarks use too, is loaded by its path.
-_path = Path(__file__).parents[2] / "hostile.py"
-_spec = importlib.util.spec_from_file_location("hostile", _path)
-assert _spec
-assert _spec.loader
-sys.modules.setdefault("hostile", importlib.util.module_from_spec(_spec))
-_spec.loader.exec_module(sys.modules["hostile"])
 
 
 class Naps:

@@ -16,7 +16,7 @@ from firstfault.annotate.engines.endpoint import Budget, Endpoint
 from firstfault.annotate.engines.fingerprint import Fingerprint
 from firstfault.annotate.engines.ledger import Ledger
 from firstfault.datasets.errors import ConfigError, EndpointError
-from hostile import CROWDED, HANG, ODD, OK, RESET, SLOW, Act, Hostile, body_of, scripted, seeded
+from hostile import CROWDED, CUT, GARBAGE, HANG, ODD, OK, RESET, SLOW, Act, Hostile, body_of, scripted, seeded
 
 KEY = "sk-planted-0123456789abcdef"
 SCHEMA = {"type": "object", "properties": {"verdict": {"type": "string"}}}
@@ -101,7 +101,7 @@ def test_a_body_without_an_answer_is_asked_again_and_then_given_up(body, naps, t
         assert [row["state"] for row in ledger.rows()] == ["failed"]
 
 
-@pytest.mark.parametrize("act", [Act(500), Act(503), CROWDED, RESET, Act(408), Act(body="")])
+@pytest.mark.parametrize("act", [Act(500), Act(503), CROWDED, RESET, CUT, GARBAGE, Act(408), Act(body="")])
 def test_passing_failures_are_asked_again(act, naps):
     with Hostile(scripted(act, act, SLOW)) as server:
         [answer] = OpenAIChat(endpoint(server), pause=naps).ask(asks(1))
@@ -116,6 +116,21 @@ def test_a_request_that_always_fails_ends_with_a_true_reason(naps):
     assert found["k1"][1] is Ending.FAILED
     assert found["k1"].reason == "HTTP 500: no (4 attempts)"
     assert [found[key].ending for key in ("k0", "k2")] == [Ending.STOP, Ending.STOP]
+
+
+@pytest.mark.parametrize(
+    ("act", "timeout", "reason"),
+    [
+        (RESET, 60, "the connection was lost before the whole answer had come"),
+        (CUT, 60, "the connection was lost before the whole answer had come"),
+        (GARBAGE, 60, "the answer was not HTTP"),
+        (HANG, 0.3, "no answer within 0.3 s"),
+    ],
+)
+def test_what_became_of_a_connection_is_told_truly(act, timeout, reason, naps):
+    with Hostile(scripted(then=act)) as server:
+        [answer] = OpenAIChat(endpoint(server, retries=1, timeout=timeout), pause=naps).ask(asks(1))
+    assert answer.reason == f"{reason} (2 attempts)"
 
 
 def test_a_hanging_request_is_given_up_after_its_time(naps):
