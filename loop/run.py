@@ -39,7 +39,7 @@ def run(config: RunConfig, path: Path, reporter: Reporter | None = None, *, comm
     """
     import torch
 
-    # Numbers too small to matter, which processors are slow with; before any thread starts, which takes it over.
+    # Processors are slow with numbers next to zero. Before any thread starts: threads take it over.
     torch.set_flush_denormal(True)
     torch.set_num_threads(config.threads)
     reporter = reporter or Reporter()
