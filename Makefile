@@ -4,13 +4,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: quickstart test check format clean
+.PHONY: quickstart test test-vllm check format clean
 
 quickstart: $(INSTALLED)
 	$(BIN)/firstfault quickstart
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
+
+# Against a real vLLM on processors; the first time it installs one into .venv-vllm.
+test-vllm: $(INSTALLED)
+	$(BIN)/python -m pytest -m vllm -rs
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
