@@ -6,35 +6,16 @@ from pathlib import Path
 import pytest
 from batches import Batches, Fate
 from firstfault.cli.main import main
+from firstfault.datasets.records import ErrorType
 from hostile import Act, body_of
+from simulated import reply_text
 
 ITEMS = [
     {"id": "a", "problem": "q", "steps": ["1 + 1 = 2", "2 * 3 = 7"], "label": 1},
     {"id": "b", "problem": "r", "steps": ["1 + 1 = 3", "so 3"], "label": 0},
 ]
-REPLY = {
-    "steps": [
-        {"step": 1, "reason": "It adds.", "verdict": "right"},
-        {"step": 2, "reason": "2 * 3 is 6.", "verdict": "wrong"},
-    ],
-    "first_fault": 2,
-    "error_type": "execution",
-    "subtype": "computation",
-    "rationale": "2 * 3 is 6.",
-    "corrected_step": "2 * 3 = 6",
-    "confidence": 0.9,
-}
-CLEAN_REPLY = {
-    "steps": [{**step, "verdict": "right"} for step in REPLY["steps"]],
-    "first_fault": None,
-    "error_type": None,
-    "subtype": None,
-    "rationale": "All holds.",
-    "corrected_step": None,
-    "confidence": 0.6,
-}
-RIGHT = Act(content=json.dumps(REPLY))
-CLEAN = Act(content=json.dumps(CLEAN_REPLY))
+RIGHT = Act(content=reply_text(2, 1, ErrorType.EXECUTION))
+CLEAN = Act(content=reply_text(2, None, confidence=0.6))
 USELESS = Act(content="I'd rather not say.")
 
 

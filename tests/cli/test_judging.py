@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 from firstfault.cli.main import main
+from firstfault.datasets.records import ErrorType
 from hostile import Act, Hostile
+from simulated import reply_text
 
 ITEMS = [
     {"id": "a", "problem": "q", "steps": ["1 + 1 = 2", "2 * 3 = 7"], "label": 1},
@@ -88,24 +90,13 @@ def test_what_can_not_be_judged_is_exit_code_two(arguments: list[str], tmp_path,
     assert main(arguments) == 2
 
 
-REPLY = {
-    "steps": [
-        {"step": 1, "reason": "It adds.", "verdict": "right"},
-        {"step": 2, "reason": "2 * 3 is 6.", "verdict": "wrong"},
-    ],
-    "first_fault": 2,
-    "error_type": "execution",
-    "subtype": "computation",
-    "rationale": "2 * 3 is 6.",
-    "corrected_step": "2 * 3 = 6",
-    "confidence": 0.9,
-}
+REPLY = reply_text(2, 1, ErrorType.EXECUTION)
 
 
 @pytest.fixture
 def panel(tmp_path: Path):
     """A configuration that asks a server on this machine, and what was asked of it."""
-    with Hostile(lambda _text, _number: Act(content=json.dumps(REPLY))) as server:
+    with Hostile(lambda _text, _number: Act(content=REPLY)) as server:
         path = tmp_path / "judge.yaml"
         path.write_text(f"judge:\n  panel: [symbolic, {{llm: tiny, base_url: '{server.url}'}}]\n")
         yield path, server

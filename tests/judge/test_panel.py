@@ -1,22 +1,12 @@
 import pytest
-from firstfault.datasets.records import ErrorType, Problem, Solution, Subtype, Verdict, VerdictStatus
+from firstfault.datasets.records import Problem, Solution, Subtype
 from firstfault.judge.case import Case
 from firstfault.judge.config import Adaptive
 from firstfault.judge.curve import Curve
 from firstfault.judge.panel import PanelJudge, combine
 from firstfault.judge.symbolic import SymbolicJudge
 from firstfault.judge.voting import Rule
-
-
-def vote(judge, step=None, error_type=ErrorType.METHOD, status=VerdictStatus.FAULTY, **fields):
-    return Verdict(
-        solution_id="s",
-        judge=judge,
-        status=status,
-        first_fault=step,
-        error_type=error_type if status is VerdictStatus.FAULTY else None,
-        **fields,
-    )
+from votes import vote
 
 
 class Recorder:

@@ -1,19 +1,9 @@
 import pytest
-from firstfault.datasets.records import ErrorType, Verdict, VerdictStatus
+from firstfault.datasets.records import ErrorType, VerdictStatus
 from firstfault.judge.voting import Rule, decide
 from hypothesis import given
 from hypothesis import strategies as st
-
-
-def vote(judge, step=None, error_type=ErrorType.METHOD, status=VerdictStatus.FAULTY, **fields):
-    return Verdict(
-        solution_id="s",
-        judge=judge,
-        status=status,
-        first_fault=step,
-        error_type=error_type if status is VerdictStatus.FAULTY else None,
-        **fields,
-    )
+from votes import vote
 
 
 def proof(step):
