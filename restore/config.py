@@ -12,7 +12,7 @@ class RestoreConfig(Config):
     """Preference training of a LoRA adapter; the quantized weights stay as they are."""
 
     epochs: float = Field(default=3.0, gt=0)
-    """Times every pair is seen; an epoch of 332 short pairs on 3M parameters takes 20 CPU seconds."""
+    """Times every pair is seen; an epoch of 267 short pairs on 3M parameters takes 53 s on two cores."""
     learning_rate: float = Field(default=1e-3, gt=0)
     """Highest rate; warms up over 5% of the steps and falls as a cosine. A large model wants less."""
     rank: int = Field(default=16, ge=1)
@@ -26,12 +26,12 @@ class RestoreConfig(Config):
     beta: float = Field(default=0.1, gt=0)
     """How much the preference loss holds on to the quantized model (arXiv 2305.18290)."""
     preference_weight: float = Field(default=0.05, ge=0)
-    """Weight of the preference loss. Alone it lowers the loss and the accuracy alike."""
+    """Weight of the preference loss. Much of it lowers the loss and the accuracy alike (docs/results.md)."""
     sft_weight: float = Field(default=1.0, ge=0)
     """Weight of the likelihood of the chosen continuation; 0 is pure DPO."""
     rejected: Literal["step", "solution"] = "step"
     """How much of a rejected continuation is trained against: the faulty step, or all of it. What follows
-    from a fault is mostly right in itself, and is unlearnt when it is trained against."""
+    from a fault is mostly right in itself."""
     max_tokens: int = Field(default=1024, ge=16)
     """Longest prompt with continuation; what is longer is cut at its end."""
     time_limit: float | None = Field(default=None, gt=0)
