@@ -213,6 +213,9 @@ class Pair(Record):
     """The right continuation from exactly that prefix, to the end of the solution."""
     rejected: str
     """The faulty one, to the end of the solution."""
+    prefix: str = ""
+    """The end of `prompt` that is already solution: the correct steps before the fault. Empty where there
+    are none, or where it is not known where the solution starts."""
     problem_id: str
     solution_id: str
     model: str
@@ -229,6 +232,12 @@ class Pair(Record):
     @classmethod
     def _derive_id(cls, data: Any) -> Any:
         return _with_id(data, "x", ("prompt", "chosen", "rejected"))
+
+    @model_validator(mode="after")
+    def _prompt_ends_with_prefix(self) -> Self:
+        if not self.prompt.endswith(self.prefix):
+            raise ValueError("prompt does not end with prefix")
+        return self
 
 
 def _with_id(data: Any, kind: str, fields: tuple[str, ...]) -> Any:

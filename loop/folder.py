@@ -30,6 +30,8 @@ from .config import RunConfig, read_config, write_config
 from .journal import Journal
 
 FULL_PRECISION = "full_precision"
+CALIBRATION = "calibration"
+"""The sample of mining problems whose solutions variants are calibrated on."""
 
 
 class RunFolder:
@@ -60,9 +62,12 @@ class RunFolder:
         """What restoring a variant made."""
         return self.path / "restored" / name
 
-    def solutions_path(self, model: str, split: Split) -> Path:
-        """One model's graded solutions."""
-        return self.path / "solutions" / f"{model}.{split}.parquet"
+    def solutions_path(self, model: str, part: str) -> Path:
+        """One model's graded solutions of a split, or of the `CALIBRATION` problems.
+
+        Full precision solves only those mining problems that the headline variant failed.
+        """
+        return self.path / "solutions" / f"{model}.{part}.parquet"
 
     def verdicts_path(self, model: str, split: Split) -> Path:
         """Verdicts on one model's wrong solutions."""
@@ -85,9 +90,9 @@ class RunFolder:
         """Read the problems of a split."""
         return [problem for problem in read_records(self.problems_path, Problem) if problem.split is split]
 
-    def solutions(self, model: str, split: Split) -> list[Solution]:
+    def solutions(self, model: str, part: str) -> list[Solution]:
         """Read one model's graded solutions."""
-        return read_records(self.solutions_path(model, split), Solution)
+        return read_records(self.solutions_path(model, part), Solution)
 
     def facts(self, stage: str) -> dict[str, Any]:
         """Read a stage's figures; empty when there are none."""

@@ -15,7 +15,7 @@ from .models import Models, restored_name
 from .progress import Reporter
 from .report import Report
 from .report_file import write_report
-from .stages import curate, judge, make_problems, quantize_variants, restore, solve
+from .stages import curate, judge, make_problems, quantize_variants, restore, solve, solve_failures
 from .summary import summarise
 from .truth import measure_judges
 
@@ -55,8 +55,8 @@ def run(config: RunConfig, path: Path, reporter: Reporter | None = None, *, comm
                 solve(models, folder, reporter, model, Split.HELD_OUT)
 
         def solve_mining() -> None:
-            for model in (FULL_PRECISION, name):
-                solve(models, folder, reporter, model, Split.MINING)
+            solve(models, folder, reporter, name, Split.MINING)
+            solve_failures(models, folder, reporter)
 
         def judge_held_out() -> None:
             for model in (FULL_PRECISION, name, after):

@@ -1,5 +1,8 @@
 """The stages of a run. Each looks for its result first, and does only what is not there."""
 
+from collections.abc import Sequence
+from random import Random
+
 from ..annotate.engines.engine import Prompt
 from ..annotate.grading import Grader
 from ..annotate.solutions import read_solution
@@ -7,7 +10,7 @@ from ..datasets.abacus import generate
 from ..datasets.errors import ConfigError, InputError
 from ..datasets.overlap import remove_overlap
 from ..datasets.problem_sets import load_problems
-from ..datasets.records import Finish, Pair, Split, Verdict, VerdictStatus
+from ..datasets.records import Finish, Pair, Problem, Split, Verdict, VerdictStatus
 from ..datasets.silver_bullet import select
 from ..datasets.store import read_records, write_records
 from ..judge.case import Case, Judge
@@ -18,7 +21,7 @@ from ..quant.quantize import quantize
 from ..restore.pairs import Located, make_pairs
 from ..restore.preference import train
 from .config import RunConfig
-from .folder import FULL_PRECISION, RunFolder
+from .folder import CALIBRATION, FULL_PRECISION, RunFolder
 from .journal import Journal
 from .models import Models, reaches
 from .progress import Reporter
@@ -75,13 +78,32 @@ def quantize_variants(models: Models, folder: RunFolder, reporter: Reporter) -> 
 
 def solve(models: Models, folder: RunFolder, reporter: Reporter, model: str, split: Split) -> None:
     """Write one model's graded solutions of a split."""
-    out = folder.solutions_path(model, split)
+    _solve(models, folder, reporter, model, split, folder.problems(split))
+
+
+def solve_failures(models: Models, folder: RunFolder, reporter: Reporter) -> None:
+    """Write full precision's solutions of the mining problems that the headline variant failed.
+
+    Of the others there is nothing to compare.
+    """
+    failed = {
+        solution.problem_id
+        for solution in folder.solutions(models.config.main.name, Split.MINING)
+        if not solution.correct
+    }
+    problems = [problem for problem in folder.problems(Split.MINING) if problem.id in failed]
+    _solve(models, folder, reporter, FULL_PRECISION, Split.MINING, problems)
+
+
+def _solve(
+    models: Models, folder: RunFolder, reporter: Reporter, model: str, part: str, problems: Sequence[Problem]
+) -> None:
+    out = folder.solutions_path(model, part)
     if out.is_file():
         return
-    problems = folder.problems(split)
     known = {problem.id: problem for problem in problems}
     journal = folder.journal(out.stem)
-    title = f"Solving {split.replace('_', '-')} problems: {model.replace('_', ' ')}"
+    title = f"Solving {part.replace('_', '-')} problems: {model.replace('_', ' ')}"
     with reporter.task(title, total=len(problems)) as done, Grader() as grader:
         engine = models.engine(model, journal, done)
         prompts = [Prompt(problem.id, problem.question) for problem in problems]
@@ -182,13 +204,13 @@ def wrong_cases(folder: RunFolder, model: str, split: Split) -> list[Case]:
     full = {solution.problem_id: solution for solution in folder.solutions(FULL_PRECISION, split)}
     cases: list[Case] = []
     for problem in folder.problems(split):
-        solution, reference = solutions[problem.id], full[problem.id]
+        solution = solutions[problem.id]
         if solution.correct:
             continue
         if model == FULL_PRECISION:
             cases.append(Case(problem, solution))
-        elif reference.correct:
-            cases.append(Case(problem, solution, reference))
+        elif full[problem.id].correct:
+            cases.append(Case(problem, solution, full[problem.id]))
     return cases
 
 
@@ -204,8 +226,11 @@ def _rollout(models: Models, journal: Journal, grader: Grader) -> Judge:
 
 
 def _calibration_texts(models: Models, folder: RunFolder, reporter: Reporter) -> list[str]:
-    """Whole texts of mining problems as full precision writes them."""
-    solve(models, folder, reporter, FULL_PRECISION, Split.MINING)
+    """Whole texts of a sample of the mining problems as full precision writes them."""
+    problems = folder.problems(Split.MINING)
+    most = max(recipe.samples for recipe in models.config.variants if recipe.needs_data)
+    sample = Random(models.config.seed).sample(problems, min(most, len(problems)))
+    _solve(models, folder, reporter, FULL_PRECISION, CALIBRATION, sample)
     render = models.renderer()
-    written = {one.problem_id: one.text for one in folder.solutions(FULL_PRECISION, Split.MINING)}
-    return [render(problem.question, written[problem.id]) for problem in folder.problems(Split.MINING)]
+    written = {one.problem_id: one.text for one in folder.solutions(FULL_PRECISION, CALIBRATION)}
+    return [render(problem.question, written[problem.id]) for problem in sample]

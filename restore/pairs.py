@@ -85,6 +85,7 @@ def _pair(
         prompt=render(one.problem.question, prefix),
         chosen=chosen,
         rejected=solution.text[len(prefix) :].rstrip(),
+        prefix=prefix,
         problem_id=one.problem.id,
         solution_id=solution.id,
         model=solution.model,

@@ -1,4 +1,4 @@
-"""Preference training of a LoRA adapter on a quantized checkpoint, with TRL's DPOTrainer.
+"""Preference training of a LoRA adapter on a quantized checkpoint.
 
 The checkpoint is only read: it is unpacked for training, and what is learnt stays beside it as an
 adapter.
@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..annotate.engines.loading import load_tokenizer
-from ..annotate.steps import prefix_before, split_steps
-from ..datasets.errors import ConfigError, InputError, ModelError
+from ..datasets.errors import InputError, ModelError
 from ..datasets.records import Pair, Subtype
 from ..quant.checkpoint import read_checkpoint, replacing_folder, weights_sha256
 from ..quant.silence import silenced
 from .config import RestoreConfig
+from .dpo import dpo_rows, dpo_trainer
+from .frontier import frontier_rows, frontier_trainer
 
 Progress = Callable[[int, int], None]
 """Called after every step with its number, from 1, and the number of steps in all."""
@@ -62,13 +63,13 @@ def train(
     """Train an adapter on pairs; `out` holds the whole result or is as it was.
 
     The loss is `preference_weight` x DPO (arXiv 2305.18290) + `sft_weight` x the negative
-    log-likelihood of the chosen continuation, the reference being the quantized model itself.
+    log-likelihood of the right solution, the reference being the quantized model itself. How much of a
+    rejected continuation is trained against says `config.rejected`: the token in which it leaves the
+    right one (`frontier`), its faulty step, or all of it (`dpo`).
 
-    A chosen continuation ends with the end token and so does a rejected one that ended by itself.
-    One that never did (a loop, an answer cut off) gets no end token, since pushing it down would
-    teach not to stop, and is cut at the length of the chosen one: what a loop goes on to say
-    teaches nothing. Nor does what follows a fault, so a rejected continuation is its faulty step
-    alone, unless `config.rejected` says otherwise.
+    A right solution ends with the end token and so does a rejected one that ended by itself. One
+    that never did (a loop, an answer cut off) gets no end token, since pushing it down would teach
+    not to stop.
 
     Args:
         checkpoint: Model folder, usually quantized.
@@ -85,17 +86,18 @@ def train(
     """
     if not pairs:
         raise InputError("no pairs to train on", hint="Curate some first, or lower the limits of `curate`.")
+    from transformers import PrinterCallback
+
     started = time.perf_counter()
     read_checkpoint(checkpoint)
     tokenizer = load_tokenizer(checkpoint)
     with silenced(), tempfile.TemporaryDirectory() as scratch:
-        trainer = _trainer(
-            _load(checkpoint),
-            tokenizer,
-            preference_rows(pairs, tokenizer, unfinished, whole=config.rejected == "solution"),
-            config,
-            Path(scratch),
+        make_rows, make_trainer = (
+            (frontier_rows, frontier_trainer) if config.rejected == "token" else (dpo_rows, dpo_trainer)
         )
+        rows = make_rows(pairs, tokenizer, config, [_ended(pair, unfinished) for pair in pairs])
+        trainer = make_trainer(_load(checkpoint), tokenizer, rows, config, Path(scratch))
+        trainer.remove_callback(PrinterCallback)
         recorder = _recorder(progress, config.time_limit)
         trainer.add_callback(recorder)
         trainer.train()
@@ -104,6 +106,10 @@ def train(
             _write_account(folder, checkpoint, pairs, config, recorder.curve)
     trainable = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
     return Restored(out, recorder.curve, len(pairs), trainable, time.perf_counter() - started)
+
+
+def _ended(pair: Pair, unfinished: Collection[str]) -> bool:
+    return pair.solution_id not in unfinished and pair.subtype not in _NEVER_ENDS
 
 
 def _load(checkpoint: Path) -> Any:
@@ -127,128 +133,6 @@ def _load(checkpoint: Path) -> Any:
     return model if torch.cuda.is_available() else model.float()
 
 
-def preference_rows(
-    pairs: Sequence[Pair], tokenizer: Any, unfinished: Collection[str], *, whole: bool = False
-) -> list[dict[str, Any]]:
-    """Return TRL's columns, and whether each rejected continuation ends the solution by itself.
-
-    Args:
-        pairs: Preferences.
-        tokenizer: Of the model that is trained.
-        unfinished: Ids of the solutions that did not stop by themselves.
-        whole: Whether rejected continuations are kept whole, and not only their faulty step.
-    """
-    # The template has written the start token; a tokenizer that adds one would double it.
-    start: str = tokenizer.bos_token or ""
-    opens = bool(start) and tokenizer("x")["input_ids"][:1] == [tokenizer.bos_token_id]
-    rows: list[dict[str, Any]] = []
-    for pair in pairs:
-        rejected = pair.rejected if whole else _first_step(pair.rejected)
-        ends = pair.solution_id not in unfinished and pair.subtype not in _NEVER_ENDS
-        rows.append(
-            {
-                "prompt": pair.prompt.removeprefix(start) if opens else pair.prompt,
-                "chosen": pair.chosen,
-                "rejected": rejected,
-                "rejected_ends": ends and rejected == pair.rejected,
-            }
-        )
-    return rows
-
-
-def _first_step(text: str) -> str:
-    steps = split_steps(text).steps
-    return prefix_before(text, steps, 1) if len(steps) > 1 else text
-
-
-def _trainer(
-    model: Any, tokenizer: Any, rows: list[dict[str, Any]], config: RestoreConfig, scratch: Path
-) -> Any:
-    import peft
-    import torch
-    import transformers
-    import trl
-
-    import datasets  # pyright: ignore[reportMissingTypeStubs]
-
-    libraries: Any = trl
-    listed: Any = datasets.Dataset
-    targets = config.targets if isinstance(config.targets, str) else list(config.targets)
-    adapter = peft.LoraConfig(
-        r=config.rank, lora_alpha=config.alpha, target_modules=targets, task_type="CAUSAL_LM"
-    )
-    arguments = libraries.DPOConfig(
-        output_dir=str(scratch),
-        use_cpu=not torch.cuda.is_available(),
-        bf16=False,
-        gradient_checkpointing=False,
-        dataloader_pin_memory=False,
-        report_to="none",
-        save_strategy="no",
-        logging_steps=1,
-        disable_tqdm=True,
-        remove_unused_columns=False,
-        max_length=config.max_tokens,
-        num_train_epochs=config.epochs,
-        per_device_train_batch_size=config.batch_size,
-        learning_rate=config.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=0.05,
-        beta=config.beta,
-        loss_type=["sigmoid", "sft"],
-        loss_weights=[config.preference_weight, config.sft_weight],
-        # The reference is the model before training: one pass over the pairs instead of one an epoch.
-        precompute_ref_log_probs=True,
-        seed=config.seed,
-    )
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    # The adapter's start is drawn before TRL sets the seed.
-    transformers.set_seed(config.seed)
-    try:
-        trainer = libraries.DPOTrainer(
-            model=model,
-            args=arguments,
-            train_dataset=listed.from_list(rows),
-            processing_class=tokenizer,
-            peft_config=adapter,
-            data_collator=_Collator(pad, config.max_tokens),
-        )
-    except ValueError as error:
-        if "target" not in str(error).lower():
-            raise
-        raise ConfigError(
-            f"targets: {config.targets!r} is not in the model",
-            hint="Name linear layers such as q_proj, or all-linear.",
-        ) from error
-    trainer.remove_callback(transformers.PrinterCallback)
-    return trainer
-
-
-class _Collator:
-    """TRL's collator behind the rule about ends of `train`."""
-
-    def __init__(self, pad: int, max_tokens: int) -> None:
-        from trl.trainer import dpo_trainer
-
-        collators: Any = dpo_trainer
-        self._collate: Any = collators.DataCollatorForPreference(pad_token_id=pad, max_length=max_tokens)
-
-    def __call__(self, examples: list[dict[str, Any]]) -> Any:
-        return self._collate([{**example, **trimmed(example)} for example in examples])
-
-
-def trimmed(example: dict[str, Any]) -> dict[str, list[int]]:
-    """Return the two continuations' tokens without an end token that TRL added out of place.
-
-    Args:
-        example: `chosen_ids` and `rejected_ids`, each with an end token last, and `rejected_ends`.
-    """
-    chosen, rejected = example["chosen_ids"], example["rejected_ids"]
-    if not example["rejected_ends"]:
-        rejected = rejected[:-1][: max(len(chosen), 1)]
-    return {"chosen_ids": chosen, "rejected_ids": rejected}
-
-
 def _recorder(progress: Progress | None, time_limit: float | None) -> Any:
     from transformers import TrainerCallback
 
@@ -262,7 +146,7 @@ def _recorder(progress: Progress | None, time_limit: float | None) -> Any:
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
             if not logs or "loss" not in logs:
                 return
-            values = (logs["loss"], logs["rewards/accuracies"], logs["rewards/margins"])
+            values = (logs["loss"], logs.get("rewards/accuracies", 0.0), logs.get("rewards/margins", 0.0))
             self.curve.append(Step(state.global_step, *(round(float(value), 6) for value in values)))
             if progress is not None:
                 progress(state.global_step, state.max_steps)

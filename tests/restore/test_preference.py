@@ -12,7 +12,7 @@ pytest.importorskip("trl", reason="needs the extra `local`")
 
 from firstfault.annotate.engines.transformers import TransformersEngine
 from firstfault.quant.quantize import quantize
-from firstfault.restore.preference import train, trimmed
+from firstfault.restore.preference import train
 
 CONFIG = RestoreConfig(epochs=2, batch_size=2, rank=4, learning_rate=1e-2)
 
@@ -45,11 +45,13 @@ def checkpoint(request, tiny_model, tmp_path_factory):
     return quantize(tiny_model, Recipe(method="rtn", scheme=request.param), [], out).folder
 
 
-def test_training_learns_and_leaves_the_quantized_weights_as_they_were(checkpoint, tmp_path):
+@pytest.mark.parametrize("rejected", ["token", "step"])
+def test_training_learns_and_leaves_the_quantized_weights_as_they_were(checkpoint, rejected, tmp_path):
     before = weights_sha256(checkpoint)
     told = []
+    config = CONFIG.model_copy(update={"rejected": rejected})
     result = train(
-        checkpoint, PAIRS, CONFIG, tmp_path / "out", progress=lambda step, of: told.append((step, of))
+        checkpoint, PAIRS, config, tmp_path / "out", progress=lambda step, of: told.append((step, of))
     )
     assert weights_sha256(checkpoint) == before
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
@@ -66,39 +68,13 @@ def generated(checkpoint, adapter):
     return list(engine.generate([Prompt("p", "What is 2 + 1?")], Sampling(max_tokens=12)))
 
 
-def test_training_again_gives_the_same_bytes(tiny_model, tmp_path):
-    folders = [train(tiny_model, PAIRS, CONFIG, tmp_path / name).adapter for name in "ab"]
+@pytest.mark.parametrize("rejected", ["token", "step"])
+def test_training_again_gives_the_same_bytes(tiny_model, rejected, tmp_path):
+    config = CONFIG.model_copy(update={"rejected": rejected})
+    folders = [train(tiny_model, PAIRS, config, tmp_path / name).adapter for name in "ab"]
     first, second = ({p.name: p.read_bytes() for p in folder.iterdir()} for folder in folders)
     assert first == second
     assert str(tmp_path.parent).encode() not in b"".join(first.values())
-
-
-def test_continuations_that_did_not_end_teach_nothing_about_ending():
-    ended = {"chosen_ids": [1, 2, 9], "rejected_ids": [3, 3, 3, 3, 3, 9]}
-    assert trimmed({**ended, "rejected_ends": True}) == ended
-    assert trimmed({**ended, "rejected_ends": False}) == {"chosen_ids": [1, 2, 9], "rejected_ids": [3, 3, 3]}
-
-
-def test_solutions_that_never_ended_are_told_apart(tiny_model):
-    from firstfault.annotate.engines.loading import load_tokenizer
-    from firstfault.restore.preference import preference_rows
-
-    rows = preference_rows(PAIRS[:3], load_tokenizer(tiny_model), unfinished={"s1"})
-    assert [row["rejected_ends"] for row in rows] == [True, False, False]
-
-
-def test_only_the_faulty_step_is_trained_against_unless_all_is_asked_for(tiny_model):
-    from firstfault.annotate.engines.loading import load_tokenizer
-    from firstfault.restore.preference import preference_rows
-
-    tokenizer = load_tokenizer(tiny_model)
-    long = pair(1, rejected="Step 2: 1 + 1 = 3\nStep 3: 3 * 2 = 6\nAnswer: 6")
-    [cut] = preference_rows([long], tokenizer, ())
-    assert (cut["rejected"], cut["rejected_ends"]) == ("Step 2: 1 + 1 = 3\n", False)
-    [last] = preference_rows([pair(1)], tokenizer, ())
-    assert (last["rejected"], last["rejected_ends"]) == ("Answer: 1", True)
-    [whole] = preference_rows([long], tokenizer, (), whole=True)
-    assert (whole["rejected"], whole["rejected_ends"]) == (long.rejected, True)
 
 
 def test_no_pairs_and_unknown_targets_are_refused_and_nothing_written(tiny_model, tmp_path):

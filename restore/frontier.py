@@ -1,0 +1,212 @@
+"""Training at the failure frontier: the first token in which the variant left the right solution.
+
+Up to that token both sides of a pair are the same, so it can't tell them apart; behind it the variant
+mostly reasons rightly from what it got wrong, so pushing that down unlearns what is right. What is left
+of the preference is one token against one token after the same text, and that takes one pass over the
+right solution where whole continuations take two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..datasets.records import Pair
+from .config import RestoreConfig
+from .shared import adapter, arguments, known_targets
+
+NOWHERE = -1
+"""Place of the frontier of a pair that has none."""
+
+_IGNORED = -100
+
+
+def frontier_rows(
+    pairs: Sequence[Pair], tokenizer: Any, config: RestoreConfig, ended: Sequence[bool]
+) -> list[dict[str, Any]]:
+    """Return the tokens of every pair's right solution, and where the variant left it.
+
+    Args:
+        pairs: Preferences.
+        tokenizer: Of the model that is trained.
+        config: How much of the right solution is learnt, and the longest text.
+        ended: Whether the variant's solution stopped by itself: only then its end is a token of its own.
+
+    Returns:
+        `input_ids`; `labels`, which are the tokens that are learnt and -100 for the others;
+        `frontier`, the index of the first token that differs, or `NOWHERE` if the rejected side
+        only breaks off earlier; and `wrong`, the token that stands there in the rejected one.
+    """
+
+    def tokens(text: str) -> list[int]:
+        # The template has written the start token.
+        return tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    rows: list[dict[str, Any]] = []
+    for pair, stopped in zip(pairs, ended, strict=True):
+        unlearnt = pair.prompt.removesuffix(pair.prefix) if config.learn == "solution" else pair.prompt
+        right = [*tokens(pair.prompt + pair.chosen), tokenizer.eos_token_id]
+        wrong = tokens(pair.prompt + pair.rejected)
+        wrong = [*wrong, tokenizer.eos_token_id] if stopped else wrong
+        start = _shared(tokens(unlearnt), right)
+        place = _shared(right, wrong)
+        right = right[: config.max_tokens]
+        differs = 0 < place < min(len(right), len(wrong))
+        rows.append(
+            {
+                "input_ids": right,
+                "labels": [_IGNORED] * start + right[start:],
+                "frontier": place if differs else NOWHERE,
+                "wrong": wrong[place] if differs else 0,
+            }
+        )
+    return rows
+
+
+def _shared(first: list[int], second: list[int]) -> int:
+    """Number of tokens that two texts have in common from the start."""
+    for place, (one, other) in enumerate(zip(first, second, strict=False)):
+        if one != other:
+            return place
+    return min(len(first), len(second))
+
+
+def frontier_trainer(
+    model: Any, tokenizer: Any, rows: list[dict[str, Any]], config: RestoreConfig, scratch: Path
+) -> Any:
+    """Make the trainer of `preference_weight` x DPO at the frontier + `sft_weight` x likelihood.
+
+    With x the text before the frontier, c and r the tokens there, and m = log p(c|x) - log p(r|x), the
+    preference loss is -log sigmoid(beta (m - m0)), m0 being the margin before training. That is DPO
+    (arXiv 2305.18290, eq. 7) of the pair (c, r) given x.
+
+    Args:
+        model: The unpacked checkpoint.
+        tokenizer: Its tokenizer.
+        rows: Of `frontier_rows`.
+        config: How to train.
+        scratch: An empty folder.
+
+    Raises:
+        ConfigError: If the adapter's targets are not in the model.
+    """
+    import peft
+    import torch
+    import transformers
+
+    import datasets  # pyright: ignore[reportMissingTypeStubs]
+
+    class FrontierTrainer(transformers.Trainer):
+        """Computes both losses from one pass over the right solutions."""
+
+        gains: torch.Tensor | None = None
+        """m - m0 of the last batch's pairs with a frontier."""
+
+        def compute_loss(
+            self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+        ) -> Any:
+            labels = inputs.pop("labels")
+            place, wrong, before = (inputs.pop(name) for name in ("frontier", "wrong", "before"))
+            outputs = model(**inputs)
+            learnt = labels[:, 1:] != _IGNORED
+            loss = config.sft_weight * torch.nn.functional.cross_entropy(
+                outputs.logits[:, :-1][learnt], labels[:, 1:][learnt]
+            )
+            there = place != NOWHERE
+            gains = margins(outputs.logits, inputs["input_ids"], place, wrong)[there] - before[there]
+            if len(gains) and config.preference_weight:
+                preference = -torch.nn.functional.logsigmoid(config.beta * gains).mean()
+                loss = loss + config.preference_weight * preference
+            self.gains = gains.detach()
+            return (loss, outputs) if return_outputs else loss
+
+        def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+            if self.gains is not None and len(self.gains):
+                logs["rewards/accuracies"] = float((self.gains > 0).float().mean())
+                logs["rewards/margins"] = float(config.beta * self.gains.mean())
+            super().log(logs, start_time)
+
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+    collate = _Collator(pad)
+    # Before the adapter's start is drawn.
+    transformers.set_seed(config.seed)
+    adapting: Any = peft
+    with known_targets(config):
+        trained = adapting.get_peft_model(model, adapter(config))
+    before = _margins_before(trained, rows, collate, config.batch_size)
+    listed: Any = datasets.Dataset
+    return FrontierTrainer(
+        model=trained,
+        args=transformers.TrainingArguments(**arguments(config, scratch)),
+        train_dataset=listed.from_list(
+            [{**row, "before": margin} for row, margin in zip(rows, before, strict=True)]
+        ),
+        processing_class=tokenizer,
+        data_collator=collate,
+    )
+
+
+def margins(logits: Any, input_ids: Any, place: Any, wrong: Any) -> Any:
+    """Return log p(right token) - log p(wrong token) at each row's frontier.
+
+    Args:
+        logits: (rows, tokens, vocabulary).
+        input_ids: (rows, tokens).
+        place: (rows,) index of the frontier; the value for `NOWHERE` means nothing.
+        wrong: (rows,) token of the rejected side.
+
+    Returns:
+        (rows,) tensor. The normalisers of the two cancel.
+    """
+    import torch
+
+    row = torch.arange(len(place), device=logits.device)
+    place = place.clamp(min=1)
+    said = logits[row, place - 1]
+    return said[row, input_ids[row, place]] - said[row, wrong]
+
+
+def _margins_before(model: Any, rows: list[dict[str, Any]], collate: _Collator, size: int) -> list[float]:
+    """Margins of the model before training: its adapter starts at zero."""
+    import torch
+
+    model.eval()
+    order = sorted(range(len(rows)), key=lambda index: len(rows[index]["input_ids"]))
+    found: dict[int, float] = {}
+    with torch.no_grad():
+        for start in range(0, len(order), size):
+            chunk = order[start : start + size]
+            batch = {
+                name: values.to(model.device) for name, values in collate([rows[i] for i in chunk]).items()
+            }
+            logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+            values = margins(logits, batch["input_ids"], batch["frontier"], batch["wrong"])
+            found.update(zip(chunk, values.tolist(), strict=True))
+    return [found[index] for index in range(len(rows))]
+
+
+class _Collator:
+    """Pads at the end."""
+
+    def __init__(self, pad: int) -> None:
+        self._pad = pad
+
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        import torch
+
+        lengths = [len(row["input_ids"]) for row in rows]
+        longest = max(lengths)
+
+        def padded(name: str, fill: int) -> Any:
+            return torch.tensor([row[name] + [fill] * (longest - len(row[name])) for row in rows])
+
+        batch = {
+            "input_ids": padded("input_ids", self._pad),
+            "attention_mask": torch.tensor([[1] * length + [0] * (longest - length) for length in lengths]),
+            "labels": padded("labels", _IGNORED),
+        }
+        for name in ("frontier", "wrong", "before"):
+            if name in rows[0]:
+                batch[name] = torch.tensor([row[name] for row in rows])
+        return batch

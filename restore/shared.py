@@ -1,0 +1,63 @@
+"""What both ways of training have in common: the adapter, the order of pairs, the schedule."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..datasets.errors import ConfigError
+from .config import RestoreConfig
+
+
+def adapter(config: RestoreConfig) -> Any:
+    """Return peft's configuration of the adapter."""
+    import peft
+
+    targets = config.targets if isinstance(config.targets, str) else list(config.targets)
+    return peft.LoraConfig(
+        r=config.rank, lora_alpha=config.alpha, target_modules=targets, task_type="CAUSAL_LM"
+    )
+
+
+def arguments(config: RestoreConfig, scratch: Path) -> dict[str, Any]:
+    """Return transformers' training arguments."""
+    import torch
+
+    return {
+        "output_dir": str(scratch),
+        "use_cpu": not torch.cuda.is_available(),
+        "bf16": False,
+        "gradient_checkpointing": False,
+        "dataloader_pin_memory": False,
+        "report_to": "none",
+        "save_strategy": "no",
+        "logging_steps": 1,
+        "disable_tqdm": True,
+        "remove_unused_columns": False,
+        "num_train_epochs": config.epochs,
+        "per_device_train_batch_size": config.batch_size,
+        # Batches of like length, in random order: a quarter of the work would be padding.
+        "train_sampling_strategy": "group_by_length",
+        "learning_rate": config.learning_rate,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": 0.05,
+        "seed": config.seed,
+    }
+
+
+@contextmanager
+def known_targets(config: RestoreConfig) -> Generator[None]:
+    """Refuse layers that the model doesn't have.
+
+    Raises:
+        ConfigError: If the adapter's targets are not in the model.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if "target" not in str(error).lower():
+            raise
+        raise ConfigError(
+            f"targets: {config.targets!r} is not in the model",
+            hint="Name linear layers such as q_proj, or all-linear.",
+        ) from error
