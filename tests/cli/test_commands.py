@@ -7,7 +7,7 @@ import pytest
 from firstfault.cli.main import main
 from firstfault.datasets.abacus import generate
 from firstfault.datasets.injector import inject, right_solution
-from firstfault.datasets.records import ErrorType, Solution, Split
+from firstfault.datasets.records import ErrorType, Pair, Solution, Split
 from firstfault.datasets.store import read_records, write_records
 from firstfault.models import BUNDLED
 
@@ -65,8 +65,9 @@ def test_quantize_judge_curate_and_restore_from_files_to_files(tmp_path: Path, p
     made = run(capsys, "quantize", BUNDLED, "--scheme", "W4A16", "--group-size", 32, "--out", quantized)
     assert made["name"] == "rtn-w4g32"
     known = generate(Split.MINING, 12, levels=[2])
-    planted = [inject(problem, 0, ErrorType.EXECUTION) for problem in known]
+    planted = [inject(problem, place % 2, ErrorType.EXECUTION) for place, problem in enumerate(known)]
     write_records(tmp_path / "solutions.jsonl", [one.solution for one in planted if one is not None])
+    texts = {one.solution.id: one.solution.text for one in planted if one is not None}
     judged = run(
         capsys,
         *("judge", tmp_path / "solutions.jsonl", "--problems", problems, "--judge", "panel"),
@@ -80,6 +81,11 @@ def test_quantize_judge_curate_and_restore_from_files_to_files(tmp_path: Path, p
         *("--out", tmp_path / "pairs.jsonl"),
     )
     assert curated["chosen"] == 4
+    pairs = read_records(tmp_path / "pairs.jsonl", Pair)
+    assert {pair.step for pair in pairs} == {0, 1}
+    for pair in pairs:
+        assert (pair.prefix != "") == (pair.step > 0)
+        assert texts[pair.solution_id].rstrip() == pair.prefix + pair.rejected
     restored = run(
         capsys,
         *("restore", "--model", quantized, "--pairs", tmp_path / "pairs.jsonl"),

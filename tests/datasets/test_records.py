@@ -80,3 +80,11 @@ def test_every_subtype_belongs_to_exactly_one_error_type():
 def test_a_verdict_that_contradicts_itself_is_refused(fields):
     with pytest.raises(ValidationError):
         Verdict(solution_id="s", judge="j", **fields)
+
+
+def test_a_pair_ends_its_prompt_with_its_prefix():
+    fields = {"chosen": "b", "rejected": "c", "problem_id": "p", "solution_id": "s", "model": "m"}
+    given = Pair(prompt="asked Step 1", prefix="Step 1", step=1, steps=2, **fields)
+    assert given.id == Pair(prompt="asked Step 1", step=1, steps=2, **fields).id
+    with pytest.raises(ValidationError, match="prompt does not end with prefix"):
+        Pair(prompt="asked Step 1", prefix="Step 2", step=1, steps=2, **fields)
