@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Generator
@@ -85,12 +86,20 @@ def weights_sha256(folder: Path) -> str:
 
 @contextmanager
 def replacing_folder(out: Path) -> Generator[Path]:
-    """Give a temporary folder beside `out` that takes its place on success and goes on failure."""
+    """Give a temporary folder beside `out` that takes its place on success and goes on failure.
+
+    Temporary folders, and what safetensors writes, are for their owner alone; the result is readable
+    for whom the process's mask allows, since another user may serve it.
+    """
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
     try:
         yield temporary
-        temporary.chmod(0o755)
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o777 & ~mask)
+        for path in temporary.rglob("*"):
+            path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
         if out.exists():
             shutil.rmtree(out)
         temporary.rename(out)
