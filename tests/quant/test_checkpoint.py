@@ -18,9 +18,13 @@ def test_what_is_written_is_readable_for_whom_the_mask_allows(mask, file, folder
 
 
 def test_a_failure_leaves_what_was_there(tmp_path):
-    with replacing_folder(tmp_path / "out") as made:
-        (made / "old").write_text("")
-    with pytest.raises(ValueError, match="broken"), replacing_folder(tmp_path / "out") as made:
-        (made / "new").write_text("")
-        raise ValueError("broken")
+    def write(name, error=None):
+        with replacing_folder(tmp_path / "out") as made:
+            (made / name).write_text("")
+            if error:
+                raise error
+
+    write("old")
+    with pytest.raises(ValueError, match="broken"):
+        write("new", ValueError("broken"))
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "old"]
