@@ -27,6 +27,8 @@ INFORMATIVE = (0.85, 0.6)
 FLAT = (0.8, 0.8)
 """Mean confidence of a right and of a wrong verdict: one that tells, and one that says nothing."""
 
+Pairs = Sequence[tuple[Case, Verdict]]
+"""Cases with what is true of them."""
 
 ASKED = tuple(kind for kind in ErrorType if kind is not ErrorType.DEGENERATE)
 """What a language model is asked about: degenerate solutions are labelled by their form."""
