@@ -102,7 +102,7 @@ class Misdeeds:
         """What has to become of a case: a finding, or a reason that has to be given."""
         _, deed = self._last[case.problem.question, case.solution.steps]
         if isinstance(deed, Failure):
-            return f"no answer: {deed.reason}"
+            return deed.reason if deed.reason.startswith("no answer") else f"no answer: {deed.reason}"
         if deed.reason is not None:
             return deed.reason
         return self._judge.finding(case.problem.question, case.solution.steps)
