@@ -9,6 +9,7 @@ how far the asking process grows from then on, while verdicts are read and dropp
 import argparse
 import json
 import multiprocessing
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -77,6 +78,8 @@ def main() -> None:
             statuses[verdict.status] += 1
             if statuses.total() % 1000 == 0:
                 peak = max(peak, megabytes())
+            if statuses.total() % max(1, arguments.items // 10) == 0:
+                print(f"{statuses.total()}: {peak - before:+.1f} MB", file=sys.stderr, flush=True)
         busy = time.process_time() - started
     server.terminate()
     assert statuses == {"faulty": arguments.items}, statuses

@@ -17,7 +17,7 @@ from firstfault.datasets.oracle import oracle
 from firstfault.datasets.records import ErrorType, Split, Verdict
 from firstfault.judge.case import Case
 from firstfault.loop.truth import injected_errors
-from simulated import Confusion, SimulatedJudge
+from simulated import Confusion, SimulatedJudge, truths
 
 ACCURACIES = (0.70, 0.74, 0.78, 0.82, 0.85)
 """How often each judge names the first fault, or its absence, exactly."""
@@ -27,6 +27,8 @@ INFORMATIVE = (0.85, 0.6)
 FLAT = (0.8, 0.8)
 """Mean confidence of a right and of a wrong verdict: one that tells, and one that says nothing."""
 
+Pairs = Sequence[tuple[Case, Verdict]]
+"""Cases with what is true of them."""
 
 ASKED = tuple(kind for kind in ErrorType if kind is not ErrorType.DEGENERATE)
 """What a language model is asked about: degenerate solutions are labelled by their form."""
@@ -50,9 +52,10 @@ def simulated_judges(
     cases: Sequence[Case], *, shared: float, tells: tuple[float, float], seed: int = 0
 ) -> list[SimulatedJudge]:
     """Make the five judges, the least accurate first."""
+    known = truths(cases)
     return [
         SimulatedJudge(
-            cases,
+            known,
             name=f"judge-{number}",
             accuracy=accuracy,
             confusion=confusion(TYPE_ACCURACY),

@@ -13,8 +13,8 @@ from .calibrating import calibrate
 from .options import Json, Out, tell
 
 if TYPE_CHECKING:
-    from ..datasets.records import Verdict
-    from ..judge.bench import Scores
+    from ..judge.bench import Cost, Scores
+    from ..judge.verdicts import Priced
 
 _DEFAULT = "solutions"
 
@@ -80,7 +80,7 @@ def solutions(
     from ..datasets.problem_sets import load_problems
     from ..datasets.store import write_text
     from ..judge.llm import is_unasked, why_unasked
-    from ..judge.members import asking, assemble, members
+    from ..judge.members import asking, assemble, members, price
     from ..judge.processbench import read_cases, verdict_row
     from ..loop.progress import Reporter
     from ..loop.watching import watched
@@ -110,14 +110,17 @@ def solutions(
             agree_to_cost(asked, cases, panel, reporter, yes)
         with reporter.task("Judging", total=len(cases) * len(asked)) as done:
             whole = assemble(watched(asked, reporter, done), panel, skipped=done, say=reporter.say)
-            found = whole.judge(cases)
-            # One judge speaks for itself.
-            judged = [verdict.votes[0] if len(asked) == 1 else verdict for verdict in found]
-            verdicts = {verdict.solution_id: verdict for verdict in judged}
+            found = {verdict.solution_id: verdict for verdict in whole.judge(cases)}
+            prices = {key: price(verdict, asked) for key, verdict in found.items()}
+    # One judge speaks for itself.
+    verdicts = {key: verdict.votes[0] if len(asked) == 1 else verdict for key, verdict in found.items()}
     unasked = sum(is_unasked(verdict) for verdict in verdicts.values())
     if unasked:
         reporter.say(f"{unasked} solutions were not judged: {why_unasked(verdicts.values())}")
-    rows = [verdict_row(item, verdicts.get(item.case.solution.id) if item.case else None) for item in items]
+    keys = [item.case.solution.id if item.case else "" for item in items]
+    rows = [
+        verdict_row(item, verdicts.get(key), prices.get(key)) for item, key in zip(items, keys, strict=True)
+    ]
     write_text(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     counts = Counter(str(row["status"]) for row in rows)
     said = ", ".join(f"{count} {status}" for status, count in counts.most_common())
@@ -163,7 +166,11 @@ def bench(
 
     items = read_labelled(file, load_problems(problems) if problems is not None else (), reviews=reviews)
     found = _found([item.id for item in items], verdicts)
-    scores = score([Marked(item.truth, found.get(item.id)) for item in items], seed=seed)
+    marked = [
+        Marked(item.truth, one.verdict, one.usd, one.has_usage) if one else Marked(item.truth, None)
+        for item, one in ((item, found.get(item.id)) for item in items)
+    ]
+    scores = score(marked, seed=seed)
     if as_json:
         print(scores.model_dump_json())
     else:
@@ -188,7 +195,8 @@ def stepwise(
 
     items = read_cases(file, load_problems(problems) if problems is not None else ())
     found = _found([item.id for item in items], verdicts)
-    made = to_stepwise((item.case, found.get(item.id)) for item in items if item.case is not None)
+    verdicts_of = {key: one.verdict for key, one in found.items()}
+    made = to_stepwise((item.case, verdicts_of.get(item.id)) for item in items if item.case is not None)
     write_records(out, made.rows)
     skipped = dict(made.skipped)
     said = "".join(f", {count} {reason} left out" for reason, count in skipped.items())
@@ -199,10 +207,10 @@ def stepwise(
     )
 
 
-def _found(items: list[str], path: Path) -> "dict[str, Verdict]":
-    from ..judge.verdicts import read_verdicts
+def _found(items: list[str], path: Path) -> "dict[str, Priced]":
+    from ..judge.verdicts import read_priced
 
-    found = read_verdicts(path)
+    found = read_priced(path)
     if not any(item in found for item in items):
         raise InputError(f"{path}: no verdict on any of these solutions", hint="Judge this file first")
     return found
@@ -228,6 +236,15 @@ def _show(scores: "Scores") -> None:
         for measure, value in (("kappa", reliability.kappa), ("alpha", reliability.alpha)):
             shown = f"{value.value:.2f} ({value.low:.2f} to {value.high:.2f})" if value else "-"
             rows[f"{measure}, {name}"] = shown
+    if scores.cost is not None:
+        rows["a right verdict takes"] = _takes(scores.cost)
     for name, value in rows.items():
         table.add_row(name, value)
     Console().print(table)
+
+
+def _takes(cost: "Cost") -> str:
+    if cost.tokens_per_right is None:
+        return "-"
+    price = "" if cost.usd_per_right is None else f"${cost.usd_per_right:.4g}, "
+    return f"{price}{cost.tokens_per_right:,.0f} tokens"

@@ -2,7 +2,7 @@
 
 The headline is ProcessBench's F1 (arXiv 2412.06559), computed as its authors do. Every verdict that is
 not exactly right counts as wrong there, `unsure` and `unscored` too; how many those are is told
-beside it.
+beside it, and what a right one costs.
 """
 
 from collections import Counter
@@ -26,6 +26,10 @@ class Marked(NamedTuple):
     truth: Verdict
     verdict: Verdict | None
     """`None` where the judge gave none; counts as `unscored`."""
+    usd: float | None = None
+    """What asking for the verdict cost in US dollars, where that is known."""
+    has_usage: bool = True
+    """Whether the verdict's usage is what was used; labels from elsewhere don't tell."""
 
 
 class Reliability(Record):
@@ -35,6 +39,23 @@ class Reliability(Record):
     """Cohen's; abstaining counts as disagreement."""
     alpha: Interval | None
     """Krippendorff's, nominal; items that the judge abstains on are left out."""
+
+
+class Cost(Record):
+    """What the verdicts took, wrong ones included, and what that comes to for each right one.
+
+    A verdict is right when it names the first fault exactly, or rightly says that there is none.
+    """
+
+    right: int
+    requests: int
+    tokens: int
+    """To read and to write."""
+    usd: float | None
+    """US dollars; `None` where a price is not known."""
+    tokens_per_right: float | None
+    """`None` where no verdict is right."""
+    usd_per_right: float | None
 
 
 class Scores(Record):
@@ -62,6 +83,8 @@ class Scores(Record):
     """On the step, or clean."""
     error_type: Reliability
     """On the type, over faulty solutions whose type is labelled."""
+    cost: Cost | None
+    """`None` where the verdicts don't tell what they took."""
     confusion: dict[str, dict[str, int]]
     """Per labelled type, how often the judge says what: a type, `no type`, `clean` or `no verdict`."""
 
@@ -97,6 +120,7 @@ def score(marked: Sequence[Marked], *, seed: int = 0) -> Scores:
         status=_reliability([(_said_status(one.truth), _said_status(one.verdict)) for one in known], seed),
         first_fault=_reliability([(_said_step(one.truth), _said_step(one.verdict)) for one in known], seed),
         error_type=_reliability([(_said_type(one.truth), _said_type(one.verdict)) for one in typed], seed),
+        cost=_cost(known, exact + right),
         confusion=confusion,
     )
 
@@ -114,6 +138,24 @@ def _is_right(one: Marked) -> bool:
 def _is_near(one: Marked) -> bool:
     said = one.verdict.first_fault if one.verdict else None
     return said is not None and one.truth.first_fault is not None and abs(said - one.truth.first_fault) <= 1
+
+
+def _cost(marked: Sequence[Marked], right: int) -> Cost | None:
+    given = [one for one in marked if one.verdict is not None]
+    if not given or not all(one.has_usage for one in given):
+        return None
+    usages = [one.verdict.usage for one in given if one.verdict is not None]
+    tokens = sum(usage.prompt_tokens + usage.completion_tokens for usage in usages)
+    prices = [one.usd for one in given if one.usd is not None]
+    usd = sum(prices) if len(prices) == len(given) else None
+    return Cost(
+        right=right,
+        requests=sum(usage.requests for usage in usages),
+        tokens=tokens,
+        usd=usd,
+        tokens_per_right=tokens / right if right else None,
+        usd_per_right=usd / right if right and usd is not None else None,
+    )
 
 
 def _said_status(verdict: Verdict | None) -> str | None:

@@ -118,8 +118,8 @@ def calibrate(
 def fit_curve(one: Asked, points: Sequence[_Point], method: Method) -> Curve:
     """Fit a curve to what a judge said and whether it was right.
 
-    Isotonic regression (Zadrozny and Elkan, KDD 2002) or Platt's sigmoid (1999) of the confidence, the
-    latter kept as its values at 101 knots.
+    Isotonic regression (Zadrozny and Elkan, KDD 2002), its ends drawn in, or Platt's sigmoid (1999) of the
+    confidence, the latter kept as its values at 101 knots.
 
     Raises:
         ConfigError: If scikit-learn is not installed.
@@ -138,8 +138,12 @@ def fit_curve(one: Asked, points: Sequence[_Point], method: Method) -> Curve:
 
 
 def _isotonic(stated: list[float], right: list[float]) -> tuple[list[float], list[float]]:
+    # Isotonic regression calls the few surest verdicts 100% right where they happen to be. One wrong verdict
+    # more among the surest, and one right among the least sure, make such ends as wide as they have to be:
+    # the one is what Venn-Abers predictors give as their lower probability there, the other the upper one
+    # (Vovk and Petej, "Venn-Abers Predictors", UAI 2014).
     model: Any = _sklearn("isotonic").IsotonicRegression(y_min=0.0, y_max=1.0)
-    model.fit(stated, right)
+    model.fit([min(stated), *stated, max(stated)], [1.0, *right, 0.0])
     return model.X_thresholds_.tolist(), model.y_thresholds_.tolist()
 
 

@@ -61,11 +61,15 @@ PanelMember = Annotated[
 ]
 
 
+SURE_ENOUGH = 0.995
+"""Confidence of a calibrated panel from which on `benchmarks/adaptive_panel.py` shows no loss to speak of."""
+
+
 class Adaptive(Config):
     """A panel that stops asking about a solution once nothing that is left can change its label."""
 
-    confidence: float | None = Field(default=None, gt=0.5, lt=1)
-    """Stops also once the panel is so sure; needs a calibration."""
+    confidence: float | None = Field(default=SURE_ENOUGH, gt=0.5, lt=1)
+    """Stops also once the panel is so sure; heeded where there is a calibration. `null`: never."""
 
 
 class JudgeConfig(Config):
@@ -93,7 +97,9 @@ class JudgeConfig(Config):
 
     @model_validator(mode="after")
     def _is_calibrated_where_it_has_to_be(self) -> Self:
-        if self.adaptive is not None and self.adaptive.confidence is not None and self.calibration is None:
+        # The default is no wish of the user's, and stands written out in the configuration of every run.
+        wish = self.adaptive.confidence if self.adaptive is not None else None
+        if wish not in (None, SURE_ENOUGH) and self.calibration is None:
             raise ValueError("adaptive.confidence needs a calibration, made by `firstfault judge calibrate`")
         return self
 

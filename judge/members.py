@@ -10,7 +10,7 @@ from ..annotate.engines.driver import OpenAIChat
 from ..annotate.engines.ledger import Ledger
 from ..annotate.engines.ledgered import LedgeredChat
 from ..annotate.engines.spending import Spending
-from ..datasets.records import Usage
+from ..datasets.records import Usage, Verdict
 from .case import Case, Judge
 from .config import JudgeConfig, LLMConfig
 from .curve import Calibrated, Curve, key_of, read_calibration
@@ -139,6 +139,26 @@ def assemble(
 def panel_asked(asked: Sequence[Member], config: JudgeConfig) -> str:
     """Say what a panel's own curve belongs to: the rule and the judges, in order."""
     return f"{config.rule}: {'; '.join(member.key for member in asked)}"
+
+
+def price(verdict: Verdict, asked: Sequence[Member]) -> float | None:
+    """Return what the requests behind a panel's verdict cost, in US dollars, whenever they were paid for.
+
+    Args:
+        verdict: With its votes.
+        asked: The judges, in the order in which they were asked; it may have stopped early.
+
+    Returns:
+        `None` where the price of one that was asked is not known.
+    """
+    total = 0.0
+    for vote, member in zip(verdict.votes, asked, strict=False):
+        if not vote.usage.requests:
+            continue
+        if member.chat is None or member.chat.endpoint.price is None:
+            return None
+        total += member.chat.endpoint.price.of(vote.usage) * member.chat.share
+    return total
 
 
 def estimate(judges: Sequence[Member], cases: Sequence[Case]) -> list[Estimate]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..datasets.errors import InputError
-from ..datasets.records import ErrorType, Problem, Solution, Verdict, VerdictStatus
+from ..datasets.records import ErrorType, Problem, Solution, Usage, Verdict, VerdictStatus
 from ..datasets.store import parse_record, read_rows
 from .case import Case
 from .item import ItemCase, as_case
@@ -53,11 +53,18 @@ def read_cases(path: Path, problems: Sequence[Problem] = ()) -> list[ItemCase]:
     return items
 
 
-def verdict_row(item: ItemCase, verdict: Verdict | None) -> dict[str, object]:
+def verdict_row(item: ItemCase, verdict: Verdict | None, usd: float | None = None) -> dict[str, object]:
     """Return the row that stands for an item: always all of its fields.
 
     `rationale` of an item without a label is the reason. An item without a verdict is `unscored`.
+
+    Args:
+        item: What was judged.
+        verdict: What was found.
+        usd: What asking for it cost in US dollars; `None` where no price is known.
     """
+    usage = verdict.usage if verdict is not None else Usage()
+    spent = {**usage.model_dump(), "usd": usd if verdict is not None else 0.0}
     if verdict is None:
         return {
             "id": item.id,
@@ -66,6 +73,7 @@ def verdict_row(item: ItemCase, verdict: Verdict | None) -> dict[str, object]:
             "error_type": None,
             "confidence": None,
             "rationale": item.reason or "the judge gave no verdict",
+            **spent,
         }
     return {
         "id": item.id,
@@ -74,6 +82,7 @@ def verdict_row(item: ItemCase, verdict: Verdict | None) -> dict[str, object]:
         "error_type": verdict.error_type.value if verdict.error_type else None,
         "confidence": verdict.confidence,
         "rationale": verdict.rationale or verdict.reason or "",
+        **spent,
     }
 
 

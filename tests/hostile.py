@@ -142,10 +142,10 @@ class Hostile:
         self._thread.join()
         self._loop.close()
 
-    def wait_until(self, condition: Callable[["Hostile"], bool]) -> None:
+    def wait_until(self, condition: Callable[["Hostile"], bool], *, seconds: float = 120) -> None:
         """Wait until something holds of the counts."""
         with self.changed:
-            assert self.changed.wait_for(lambda: condition(self), timeout=120)
+            assert self.changed.wait_for(lambda: condition(self), timeout=seconds)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -21,6 +21,9 @@ from firstfault.judge.fence import restored
 Confusion = Mapping[ErrorType, Mapping[ErrorType, float]]
 """Per true type, how often which type is said; rows sum to 1."""
 
+Truth = Mapping[tuple[str, tuple[str, ...]], Verdict]
+"""What is true of a question and its steps."""
+
 _FENCE = re.compile(r'^<(question|step)(?: number="\d+")?>\n(.*?)\n</\1>$', re.DOTALL | re.MULTILINE)
 
 
@@ -29,6 +32,11 @@ def fenced(message: str) -> tuple[str, tuple[str, ...]]:
     found = [(name, restored(text)) for name, text in _FENCE.findall(message)]
     [question] = [text for name, text in found if name == "question"]
     return question, tuple(text for name, text in found if name == "step")
+
+
+def truths(cases: Sequence[Case]) -> Truth:
+    """Ask the oracle about every case."""
+    return {(c.problem.question, c.solution.steps): oracle(c.problem, c.solution) for c in cases}
 
 
 def reply_text(steps: int, fault: int | None, error_type: ErrorType | None = None, **changes: object) -> str:
@@ -62,7 +70,7 @@ class SimulatedJudge:
     """Answers about abacus cases.
 
     Args:
-        cases: What it may be asked about.
+        cases: What it may be asked about, or what is true of it where that is known.
         name: Also seeds it: judges of other names err independently.
         accuracy: Share of cases whose first fault (or absence of one) it names exactly.
         confusion: Of the types it says where it finds the step; the true type where left out.
@@ -73,7 +81,7 @@ class SimulatedJudge:
 
     def __init__(
         self,
-        cases: Sequence[Case],
+        cases: Sequence[Case] | Truth,
         *,
         name: str = "simulated",
         accuracy: float = 1.0,
@@ -85,7 +93,7 @@ class SimulatedJudge:
     ) -> None:
         self.name = name
         self.asked: Counter[str] = Counter()
-        self._truth = {(c.problem.question, c.solution.steps): oracle(c.problem, c.solution) for c in cases}
+        self._truth = cases if isinstance(cases, Mapping) else truths(cases)
         self._accuracy, self._confusion = accuracy, confusion or {}
         self._broken, self._shared, self._tells, self._seed = broken, shared, tells, seed
 

@@ -117,6 +117,29 @@ def test_a_panel_of_a_file_asks_a_language_model_and_never_twice(file: Path, pan
     assert run(capsys, "judge", "cost", file.parent / "ledger.sqlite")["models"][0]["model"] == "tiny"
 
 
+@pytest.mark.parametrize("is_priced", [True, False])
+def test_bench_tells_what_a_right_verdict_takes(file: Path, panel, capsys, is_priced: bool):
+    config, _ = panel
+    if is_priced:
+        config.write_text(config.read_text().replace("tiny,", "tiny, price: {prompt: 1, completion: 4},"))
+    out = file.parent / "v.jsonl"
+    arguments = ("judge", file, "--config", config, "--ledger", file.parent / "ledger.sqlite", "--out", out)
+    run(capsys, *arguments)
+    first = run(capsys, "judge", "bench", file, "--verdicts", out)["cost"]
+    # Three labelled solutions of 10 + 5 tokens each; the clean one is called faulty.
+    assert (first["right"], first["requests"], first["tokens"], first["tokens_per_right"]) == (2, 3, 45, 22.5)
+    usd = pytest.approx(3 * (10 * 1 + 5 * 4) / 1e6) if is_priced else None
+    assert first["usd"] == usd
+    assert first["usd_per_right"] == (pytest.approx(45e-6) if is_priced else None)
+    # What the ledger answers has cost the same, whenever it was paid for.
+    run(capsys, *arguments)
+    assert run(capsys, "judge", "bench", file, "--verdicts", out)["cost"] == first
+    assert main(["judge", "bench", str(file), "--verdicts", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "tokens" in said
+    assert ("$4.5e-05" in said) == is_priced
+
+
 def test_what_costs_money_wants_somebody_to_agree(file: Path, capsys, monkeypatch):
     monkeypatch.setenv("SOME_KEY", "k-123")
     config = file.parent / "judge.yaml"

@@ -1,5 +1,5 @@
 import pytest
-from firstfault.datasets.records import ErrorType, Verdict, VerdictStatus
+from firstfault.datasets.records import ErrorType, Usage, Verdict, VerdictStatus
 from firstfault.judge.bench import Marked, harmonic_mean, score
 from firstfault.judge.item import truth
 from firstfault.judge.processbench import read_cases
@@ -102,6 +102,31 @@ def test_hand_made_predictions_on_real_labels_give_what_the_authors_formula_give
     assert 0 < scores.accuracy_faulty < scores.within_one
     perfect = score([Marked(truth(item), truth(item)) for item in items])
     assert (perfect.f1.value, perfect.within_one, perfect.first_fault.alpha.value) == (100, 100, 1)
+
+
+USED = Usage(requests=1, prompt_tokens=90, completion_tokens=10)
+
+
+def used(step=None, *, usd=None):
+    return Marked(verdict(2), verdict(step).model_copy(update={"usage": USED}), usd)
+
+
+def test_what_wrong_verdicts_took_is_part_of_what_a_right_one_costs():
+    cost = score([used(2, usd=0.25), used(2, usd=0.5), used(1, usd=0.25), Marked(verdict(), None)]).cost
+    assert (cost.right, cost.requests, cost.tokens, cost.usd) == (2, 3, 300, 1.0)
+    assert (cost.tokens_per_right, cost.usd_per_right) == (150.0, 0.5)
+
+
+def test_one_unknown_price_makes_the_sum_unknown_and_leaves_the_tokens():
+    cost = score([used(2, usd=0.25), used(2)]).cost
+    assert (cost.usd, cost.usd_per_right, cost.tokens_per_right) == (None, None, 100.0)
+
+
+def test_without_a_right_verdict_or_its_usage_there_is_no_cost_of_one():
+    wrong = score([used(1, usd=0.25)]).cost
+    assert (wrong.usd, wrong.tokens_per_right, wrong.usd_per_right) == (0.25, None, None)
+    assert score([used(2), used(2)._replace(has_usage=False)]).cost is None
+    assert score([Marked(verdict(2), None)]).cost is None
 
 
 def test_f1_of_a_judge_that_calls_everything_faulty_is_zero():

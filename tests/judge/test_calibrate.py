@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 from firstfault.datasets.records import Verdict, VerdictStatus
-from firstfault.judge.calibrate import ENOUGH, Asked, Labelled, calibrate, fit_curve
+from firstfault.judge.calibrate import ENOUGH, Asked, Labelled, _Point, calibrate, fit_curve
 from firstfault.judge.voting import Rule
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install 'firstfault[calibrate]'")
@@ -91,6 +91,16 @@ def test_the_panels_own_curve_tells_the_truth_also_where_its_judges_err_together
         assert quality.before.error.low > quality.after.error.value
 
 
+@pytest.mark.parametrize(("surest", "high"), [(3, 0.8), (400, 400 / 401)])
+def test_a_few_verdicts_that_happen_to_be_right_are_no_certainty(surest, high):
+    points = [_Point(0.8, n % 5 > 0) for n in range(1000)]
+    points += [_Point(0.99, True)] * surest + [_Point(0.1, False)] * surest
+    curve = fit_curve(Asked("a", ""), points, "isotonic")
+    assert curve(0.8) == pytest.approx(0.8, abs=0.01)
+    assert curve.highest == pytest.approx(high, abs=0.01 if surest < 10 else 0.0001)
+    assert curve(0.1) == pytest.approx(1 / (surest + 1), abs=0.001)
+
+
 def test_a_judge_that_is_the_surer_the_more_it_is_wrong_is_worth_its_accuracy():
     [item] = calibrate([Asked("a", "")], labelled(600, lambda stated: 1.3 - stated), method="platt").curves
     assert item(0.5) == item(1.0) == pytest.approx(0.55, abs=0.07)
@@ -98,8 +108,6 @@ def test_a_judge_that_is_the_surer_the_more_it_is_wrong_is_worth_its_accuracy():
 
 def test_a_curve_stays_within_probabilities():
     points = [(0.5, False), (0.5, False), (1.0, True), (1.0, True)]
-    from firstfault.judge.calibrate import _Point
-
     for method in ("isotonic", "platt"):
         curve = fit_curve(Asked("a", ""), [_Point(*point) for point in points], method)
         assert 0 <= curve(0.0) <= curve(1.0) <= 1

@@ -1,7 +1,7 @@
 import pytest
 from firstfault.datasets.records import Problem, Solution, Subtype
 from firstfault.judge.case import Case
-from firstfault.judge.config import Adaptive
+from firstfault.judge.config import Adaptive, JudgeConfig
 from firstfault.judge.curve import Curve
 from firstfault.judge.panel import PanelJudge, combine
 from firstfault.judge.symbolic import SymbolicJudge
@@ -98,6 +98,22 @@ def test_a_panel_that_is_sure_enough_stops():
     assert (asked, verdict.confidence) == ([1, 1, 0], pytest.approx(0.9959, abs=1e-4))
     _, asked, _ = judged(*judges, adaptive=Adaptive(confidence=0.85), curves=curves)
     assert asked == [2, 1, 0]
+
+
+def test_without_a_threshold_an_adaptive_panel_goes_by_one_of_its_own_or_by_none():
+    judges = [Says(name, 1, 0.9) for name in "abcdef"]
+    curves = {name: same(name) for name in "abcdef"}
+    verdict, _, _ = judged(*judges, adaptive=Adaptive(), curves=curves)
+    assert len(verdict.votes) == 2
+    verdict, _, _ = judged(*judges, adaptive=Adaptive(confidence=None), curves=curves)
+    assert len(verdict.votes) == 4
+
+
+def test_only_a_threshold_of_the_users_own_asks_for_a_calibration():
+    config = JudgeConfig(adaptive=Adaptive())
+    assert JudgeConfig.model_validate(config.model_dump()) == config
+    with pytest.raises(ValueError, match="needs a calibration"):
+        JudgeConfig(adaptive=Adaptive(confidence=0.9))
 
 
 def test_stated_confidence_that_is_not_calibrated_stops_nothing():

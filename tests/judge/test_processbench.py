@@ -14,7 +14,8 @@ GOOD = {
     "steps": ["2 + 2 = 5", "So 5."],
     "label": 0,
 }
-FIELDS = ["id", "status", "first_fault", "error_type", "confidence", "rationale"]
+USED = ["requests", "prompt_tokens", "completion_tokens", "usd"]
+FIELDS = ["id", "status", "first_fault", "error_type", "confidence", "rationale", *USED]
 
 
 def write(path, content):
