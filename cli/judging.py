@@ -81,7 +81,7 @@ def solutions(
     from ..datasets.store import write_text
     from ..judge.llm import is_unasked, why_unasked
     from ..judge.members import asking, assemble, members, price
-    from ..judge.processbench import read_cases, verdict_row
+    from ..judge.processbench import read_cases, spent_row, verdict_row
     from ..loop.progress import Reporter
     from ..loop.watching import watched
     from .batches import reading, write_requests
@@ -118,9 +118,10 @@ def solutions(
     if unasked:
         reporter.say(f"{unasked} solutions were not judged: {why_unasked(verdicts.values())}")
     keys = [item.case.solution.id if item.case else "" for item in items]
-    rows = [
-        verdict_row(item, verdicts.get(key), prices.get(key)) for item, key in zip(items, keys, strict=True)
-    ]
+    rows = [verdict_row(item, verdicts.get(key)) for item, key in zip(items, keys, strict=True)]
+    if any(member.chat is not None for member in asked):
+        for row, key in zip(rows, keys, strict=True):
+            row |= spent_row(verdicts.get(key), prices.get(key))
     write_text(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     counts = Counter(str(row["status"]) for row in rows)
     said = ", ".join(f"{count} {status}" for status, count in counts.most_common())

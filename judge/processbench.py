@@ -53,18 +53,11 @@ def read_cases(path: Path, problems: Sequence[Problem] = ()) -> list[ItemCase]:
     return items
 
 
-def verdict_row(item: ItemCase, verdict: Verdict | None, usd: float | None = None) -> dict[str, object]:
+def verdict_row(item: ItemCase, verdict: Verdict | None) -> dict[str, object]:
     """Return the row that stands for an item: always all of its fields.
 
     `rationale` of an item without a label is the reason. An item without a verdict is `unscored`.
-
-    Args:
-        item: What was judged.
-        verdict: What was found.
-        usd: What asking for it cost in US dollars; `None` where no price is known.
     """
-    usage = verdict.usage if verdict is not None else Usage()
-    spent = {**usage.model_dump(), "usd": usd if verdict is not None else 0.0}
     if verdict is None:
         return {
             "id": item.id,
@@ -73,7 +66,6 @@ def verdict_row(item: ItemCase, verdict: Verdict | None, usd: float | None = Non
             "error_type": None,
             "confidence": None,
             "rationale": item.reason or "the judge gave no verdict",
-            **spent,
         }
     return {
         "id": item.id,
@@ -82,8 +74,19 @@ def verdict_row(item: ItemCase, verdict: Verdict | None, usd: float | None = Non
         "error_type": verdict.error_type.value if verdict.error_type else None,
         "confidence": verdict.confidence,
         "rationale": verdict.rationale or verdict.reason or "",
-        **spent,
     }
+
+
+def spent_row(verdict: Verdict | None, usd: float | None) -> dict[str, object]:
+    """Return what a verdict took: further fields of its row where language models were asked.
+
+    Args:
+        verdict: What was found; asking for none takes nothing.
+        usd: What it cost in US dollars; `None` where no price is known.
+    """
+    if verdict is None:
+        return {**Usage().model_dump(), "usd": 0.0}
+    return {**verdict.usage.model_dump(), "usd": usd}
 
 
 def _rows(path: Path) -> Iterator[tuple[str, object]]:

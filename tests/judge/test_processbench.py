@@ -14,8 +14,7 @@ GOOD = {
     "steps": ["2 + 2 = 5", "So 5."],
     "label": 0,
 }
-USED = ["requests", "prompt_tokens", "completion_tokens", "usd"]
-FIELDS = ["id", "status", "first_fault", "error_type", "confidence", "rationale", *USED]
+FIELDS = ["id", "status", "first_fault", "error_type", "confidence", "rationale"]
 
 
 def write(path, content):
