@@ -1,5 +1,6 @@
 """A real Argilla server, started once for all tests; skipped where it can't be installed."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,3 +22,4 @@ def server_python() -> Path:
 def serving(server_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     with Serving(tmp_path_factory.mktemp("argilla") / "data") as running:
         yield running
+        assert running.stop(signal.SIGTERM) == 0

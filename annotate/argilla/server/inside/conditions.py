@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from argilla_server.enums import RecordStatus, ResponseStatus, ResponseStatusFilter, SuggestionType
+from argilla_server.errors.future import UnprocessableEntityError
 from argilla_server.models import Dataset, Question, Record, Response, Suggestion, User
 from argilla_server.search_engine.base import (
     AndFilter,
@@ -33,6 +34,7 @@ def condition(dataset: Dataset, filter: Any) -> Any:
 
     Raises:
         ValueError: If it is none of Argilla's filters.
+        UnprocessableEntityError: If a bound is no number or no date.
     """
     if isinstance(filter, AndFilter):
         return and_(true(), *[condition(dataset, part) for part in filter.filters])
@@ -167,11 +169,17 @@ def _column_matches(column: Any, filter: Any, convert: Callable[[Any], Any]) -> 
 
 
 def _bounds(value: Any, filter: RangeFilter, convert: Callable[[Any], Any]) -> list[Any]:
+    def bound(given: Any) -> Any:
+        try:
+            return convert(given)
+        except (ValueError, OverflowError, OSError) as error:
+            raise UnprocessableEntityError(f"not a bound of a range: {given!r}") from error
+
     clauses: list[Any] = []
     if filter.ge is not None:
-        clauses.append(value >= convert(filter.ge))
+        clauses.append(value >= bound(filter.ge))
     if filter.le is not None:
-        clauses.append(value <= convert(filter.le))
+        clauses.append(value <= bound(filter.le))
     return clauses
 
 
