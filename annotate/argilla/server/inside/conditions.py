@@ -70,7 +70,7 @@ def text_condition(dataset: Dataset, query: TextQuery | str | None) -> Any:
     for part in text.split("|"):
         clauses: list[Any] = []
         for minus_phrase, phrase, minus, word in _WORD.findall(part)[:left]:
-            needle = phrase or word.strip('+*"()')
+            needle = phrase or word.strip('+-*"()')
             if needle:
                 found = _contains(fields, needle)
                 clauses.append(not_(found) if minus_phrase or minus else found)
