@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -27,7 +27,7 @@ def review() -> None:
 
 @app.command()
 def serve(
-    data: Annotated[Path, typer.Option(help="Where it keeps everything.")] = Path("argilla"),
+    data: Annotated[Path, typer.Option(help="Where it keeps everything.")] = Path("argilla-data"),
     host: Annotated[str, typer.Option(help="Interface; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is free.")] = 6900,
     as_json: Json = False,
@@ -41,24 +41,20 @@ def serve(
     from ..loop.progress import Reporter
 
     reporter = Reporter()
-    with DataFolder(data) as folder, listen(host, port) as bound:
-        try:
-            with _terminating():
-                python = _environment(reporter)
-                _, is_new = folder.credentials()
-                with reporter.task("Starting Argilla") as bar:
-                    server = Server(python, folder, bound, bar.note)
-                    bar.note("ready")
-                with server:
-                    _announce(server, folder, is_new, as_json)
-                    if not bound.getsockname()[0].startswith(("127.", "::1")):
-                        reporter.say(
-                            "Other machines can reach it, unencrypted: put a proxy with TLS before it."
-                        )
-                    server.wait()
-        except KeyboardInterrupt:
+    with _terminating(), DataFolder(data) as folder, listen(host, port) as bound:
+        python = _environment(reporter)
+        _, is_new = folder.credentials()
+        with reporter.task("Starting Argilla") as bar:
+            server = Server(python, folder, bound, bar.note)
+            bar.note("ready")
+        with server:
+            _announce(server, folder, is_new, as_json)
+            if not bound.getsockname()[0].startswith(("127.", "::1")):
+                reporter.say("Other machines can reach it, unencrypted: put a proxy with TLS before it.")
             # The usual end of a server is no failure.
-            reporter.say(f"Stopped. Everything is kept in {folder.path}.")
+            with suppress(KeyboardInterrupt):
+                server.wait()
+        reporter.say(f"Stopped. Everything is kept in {folder.path}.")
 
 
 def _environment(reporter: "Reporter") -> Path:

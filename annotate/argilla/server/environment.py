@@ -4,6 +4,7 @@ A virtual environment in the user's cache. It is built under another name and re
 that one whose installation was interrupted is never used.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -18,6 +19,7 @@ from pathlib import Path
 from ....datasets.errors import ConfigError
 
 LOCK = Path(__file__).with_name("lock.txt")
+_BUILDING = ".building-"
 SUPPORTED = ((3, 11), (3, 13))
 """First and last Python version that the lock can be installed in."""
 
@@ -70,26 +72,27 @@ def ensure_environment(report: Report) -> Path:
         raise _not_installable(f"it needs Python 3.11 to 3.13, this is {sys.version.split()[0]}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=".building-", dir=target.parent))
+        with (target.parent / ".lock").open("w") as lock:
+            # Whoever comes second waits, and finds it made.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not python_of(target).exists():
+                _make(target, report)
     except OSError as error:
         hint = "Name a folder that can be written to in FIRSTFAULT_CACHE"
-        raise ConfigError(f"{target.parent}: {error.strerror}", hint=hint) from error
+        raise ConfigError(f"{target.parent}: {error.strerror or error}", hint=hint) from error
+    return python_of(target)
+
+
+def _make(target: Path, report: Report) -> None:
+    # What is left of an installation that was killed, and of an environment whose Python was removed.
+    for left in (target, *target.parent.glob(f"{_BUILDING}*")):
+        shutil.rmtree(left, ignore_errors=True)
+    building = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=target.parent))
     try:
         _build(building, report)
-        if not python_of(target).exists():
-            # What is left of one whose Python was removed from the machine.
-            shutil.rmtree(target, ignore_errors=True)
-        try:
-            building.rename(target)
-        except OSError:
-            # Another process was quicker; its environment is as good as ours.
-            if not python_of(target).exists():
-                raise
-    except OSError as error:
-        raise _not_installable(str(error)) from error
+        building.rename(target)
     finally:
         shutil.rmtree(building, ignore_errors=True)
-    return python_of(target)
 
 
 def _build(folder: Path, report: Report) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from argilla_server import Serving
 from firstfault.annotate.argilla.server.environment import ensure_environment
 from firstfault.datasets.errors import ConfigError
+from serving import Serving
 
 
 @pytest.fixture(scope="session")

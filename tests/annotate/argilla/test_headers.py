@@ -7,8 +7,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from argilla_server import Serving
 from chromium import CHROMIUM, Page
+from serving import Serving
 
 RAN = "top.__ran = 1; document.title = 'ran'"
 ELSEWHERE = "http://elsewhere.invalid"

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from argilla_server import Serving
+from serving import Serving
 
 rg = pytest.importorskip("argilla", reason="needs the extra `review`")
 

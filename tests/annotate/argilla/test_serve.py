@@ -8,11 +8,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from argilla_server import Serving, wait_until_free
 from firstfault.annotate.argilla.server.folder import DataFolder
 from firstfault.annotate.argilla.server.process import address_of, listen
 from firstfault.cli.main import main
 from firstfault.datasets.errors import ConfigError
+from serving import Serving, wait_until_free
 
 
 def error_of(capsys: pytest.CaptureFixture[str], *options: object) -> str:
