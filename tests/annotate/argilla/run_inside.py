@@ -1,14 +1,15 @@
-"""Run by the server's interpreter, not by ours: pages through records with the search engine itself.
+"""Run by the server's interpreter, not by ours: its storage and search engine, tried without a server.
 
-    python paging.py INSIDE RECORDS PAGE
+    python run_inside.py INSIDE RECORDS PAGE
 
-Makes a database in the current folder and prints, as JSON, the numbers of the records in each order.
+Makes a database in the current folder and prints, as JSON, what it found.
 """
 
 import asyncio
 import json
 import os
 import sys
+from pathlib import Path
 from uuid import uuid4
 
 inside, count, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
@@ -16,9 +17,10 @@ os.environ.update(ARGILLA_HOME_PATH=".", ARGILLA_SEARCH_ENGINE="sql", HF_HUB_OFF
 sys.path.insert(0, inside)
 
 import storage  # noqa: E402
+from argilla_server.contexts import accounts  # noqa: E402
 from argilla_server.database import AsyncSessionLocal  # noqa: E402
 from argilla_server.enums import DatasetStatus, SortOrder  # noqa: E402
-from argilla_server.models import Dataset, Field, Record, Workspace  # noqa: E402
+from argilla_server.models import Dataset, Field, Record, User, Workspace  # noqa: E402
 from argilla_server.search_engine.base import (  # noqa: E402
     MetadataFilterScope,
     Order,
@@ -82,8 +84,27 @@ async def pages(engine: SQLSearchEngine, dataset: Dataset, **query: object) -> l
             offset += size
 
 
+async def owners() -> list[dict[str, object]]:
+    """Who the owner is after each of two files of credentials, and the second again."""
+    seen: list[dict[str, object]] = []
+    for name in ("first", "second", "second"):
+        path = Path("credentials.json")
+        path.write_text(json.dumps({"username": "owner", "password": f"{name} password", "api_key": name}))
+        await storage.ensure_owner(path)
+        async with AsyncSessionLocal() as db:
+            users = (await db.execute(select(User))).scalars().all()
+            known = {f"{each} password": False for each in ("first", "second")}
+            for password in known:
+                known[password] = accounts.verify_password(password, users[0].password_hash)
+            seen.append(
+                {"keys": [user.api_key for user in users], "accepted": [k for k, v in known.items() if v]}
+            )
+    return seen
+
+
 async def main() -> None:
     storage.migrate()
+    credentials = await owners()
     dataset = await fill()
     async with SearchEngine.get_by_name("sql") as engine:
         assert await engine.ping()
@@ -104,7 +125,8 @@ async def main() -> None:
     async with AsyncSessionLocal() as db:
         mode = (await db.execute(text("PRAGMA journal_mode"))).scalar()
         synchronous = (await db.execute(text("PRAGMA synchronous"))).scalar()
-    print(json.dumps({"orders": orders, "progress": progress, "journal": mode, "synchronous": synchronous}))
+    settings = {"journal": mode, "synchronous": synchronous}
+    print(json.dumps({"orders": orders, "progress": progress, "owners": credentials, **settings}))
 
 
 asyncio.run(main())
