@@ -54,7 +54,7 @@ def python_of(environment: Path) -> Path:
 def ensure_environment(report: Report) -> Path:
     """Return the interpreter of the server's environment, which is made when there is none.
 
-    Takes about a minute and 0.7 GB the first time, and looks at one file afterwards.
+    Takes about a minute and 0.6 GB the first time, and looks at one file afterwards.
 
     Args:
         report: Told about the progress of an installation; not called when there is nothing to install.
