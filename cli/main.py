@@ -13,7 +13,7 @@ import typer
 from typer._click.exceptions import UsageError
 
 from ..datasets.errors import FirstFaultError
-from . import judging, ledger, measuring, mending, runs
+from . import judging, ledger, measuring, mending, reviewing, runs
 
 _INTERRUPTED = 130  # what typer makes of Ctrl-C, as shells do
 
@@ -30,6 +30,7 @@ app.command()(runs.run)
 app.command()(measuring.quantize)
 app.command()(measuring.measure)
 app.add_typer(judging.app, name="judge")
+app.add_typer(reviewing.app, name="review")
 app.command()(mending.curate)
 app.command()(mending.restore)
 app.command()(runs.report)

@@ -18,4 +18,4 @@ BASELINE = "full_precision"
 
 def tell(as_json: bool, result: dict[str, Any], text: str) -> None:
     """Print a command's result, for programs or for people."""
-    print(json.dumps(result, ensure_ascii=False) if as_json else text)
+    print(json.dumps(result, ensure_ascii=False) if as_json else text, flush=True)
