@@ -1,12 +1,13 @@
 """What asking costs beyond waiting: our driver against a plain loop over the same client.
 
 A server in a process of its own answers every request after 100 ms. Asked are the same conversations, at
-the same concurrency, through `OpenAIChat` (with and without a ledger) and through `asyncio.gather` and a
-semaphore over the official client: as it comes (`plain`), and with the transport that `OpenAIChat` gives it
+the same concurrency, through `OpenAIChat` (with and without a ledger; when all is in the ledger, what a resumed
+run takes to see that, `decided`, and to read it all, `resumed`) and through `asyncio.gather` and a semaphore
+over the official client: as it comes (`plain`), and with the transport that `OpenAIChat` gives it
 (`plain_aiohttp`). The ideal is concurrency / delay; processor time is that of the asking process alone, and
 tells how many a second one core could ask.
 
-    python benchmarks/judge_overhead.py [--asks 10000] [--concurrency 256] [--delay 0.1] [--json]
+    python benchmarks/judge_overhead.py [--asks 10000] [--concurrency 256] [--delay 0.1] [--only WAY ...]
 """
 
 import argparse
@@ -117,11 +118,23 @@ def ours(endpoint: Endpoint, asks: list[Ask], ledger: Path | None) -> int:
         return sum(answer.text == VERDICT for answer in OpenAIChat(endpoint, ledger=opened).ask(asks))
 
 
+def decided(endpoint: Endpoint, asks: list[Ask], ledger: Path) -> int:
+    """What a resumed run does before it asks: find out what has no answer yet."""
+    with Ledger(ledger) as opened:
+        return len(asks) - sum(1 for _ in OpenAIChat(endpoint, ledger=opened).unanswered(asks))
+
+
+WAYS = ("ours", "ours_with_ledger", "ours_decided", "ours_resumed", "plain_aiohttp", "plain")
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--asks", type=int, default=10_000)
     parser.add_argument("--concurrency", type=int, default=256)
     parser.add_argument("--delay", type=float, default=0.1)
+    parser.add_argument("--only", nargs="+", choices=WAYS, default=WAYS)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     context = multiprocessing.get_context("spawn")
@@ -141,11 +154,13 @@ def main() -> None:
         ways = {
             "ours": lambda: ours(endpoint, asks, None),
             "ours_with_ledger": lambda: ours(endpoint, asks, Path(folder) / "ledger.sqlite"),
+            "ours_decided": lambda: decided(endpoint, asks, Path(folder) / "ledger.sqlite"),
             "ours_resumed": lambda: ours(endpoint, asks, Path(folder) / "ledger.sqlite"),
             "plain_aiohttp": lambda: plain(endpoint, asks, over_aiohttp=True),
             "plain": lambda: plain(endpoint, asks),
         }
-        for name, way in ways.items():
+        for name in (name for name in WAYS if name in arguments.only):
+            way = ways[name]
             started, busy = time.perf_counter(), time.process_time()
             right = way()
             assert right == len(asks), (name, right)
