@@ -1,9 +1,9 @@
 """What asking costs beyond waiting: our driver against a plain loop over the same client.
 
 A server in a process of its own answers every request after 100 ms. Asked are the same conversations, at
-the same concurrency, through `OpenAIChat` (with and without a ledger; when all is in the ledger, what a resumed
-run takes to see that, `decided`, and to read it all, `resumed`) and through `asyncio.gather` and a semaphore
-over the official client: as it comes (`plain`), and with the transport that `OpenAIChat` gives it
+the same concurrency, through `OpenAIChat`: with and without a ledger; and, when all is in the ledger, what a
+resumed run takes to see that (`decided`) and to read it all (`resumed`). Then through `asyncio.gather` and a
+semaphore over the official client: as it comes (`plain`), and with the transport that `OpenAIChat` gives it
 (`plain_aiohttp`). The ideal is concurrency / delay; processor time is that of the asking process alone, and
 tells how many a second one core could ask.
 
