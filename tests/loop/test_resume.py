@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from firstfault.loop.config import RunConfig, parse_config
 from firstfault.models import BUNDLED
 
 KILLS = 20
+CHAINS = 2
+"""Runs that are killed and resumed side by side."""
 SMALL = {
     "problems": {"abacus": {"mining": 32, "held_out": 8, "levels": [2]}},
     "variants": [{"method": "rtn", "scheme": "W2A16", "group_size": 32}],
@@ -82,28 +85,33 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_bytes(tmp_path: Path,
     expected = contents(tmp_path / "reference")
     assert any(name.startswith("restored/") for name in expected)
 
-    rng = random.Random(0)
-    kills = runs = 0
-    while kills < KILLS:
-        folder = tmp_path / f"killed-{runs}"
-        process = start(starter, folder)
-        process.join(timeout=rng.uniform(0, 0.7 * takes))
-        if process.exitcode is None:
-            os.kill(process.pid, signal.SIGKILL)
-            process.join()
-            assert process.exitcode == -signal.SIGKILL
-            kills += 1
-        else:
-            assert process.exitcode == 0
-            assert contents(folder) == expected
-            runs += 1
-    folder = tmp_path / f"killed-{runs}"
-    last = start(starter, folder)
-    last.join()
-    assert last.exitcode == 0
-    assert contents(folder) == expected
-    leftovers = [path for path in folder.rglob("*") if path.name.startswith(".") and path.name != ".lock"]
-    assert not leftovers
+    def kill_and_resume(chain: int) -> None:
+        rng = random.Random(chain)
+        kills = runs = 0
+        while kills < KILLS // CHAINS:
+            folder = tmp_path / f"killed-{chain}-{runs}"
+            process = start(starter, folder)
+            process.join(timeout=rng.uniform(0, 0.7 * takes))
+            if process.exitcode is None:
+                os.kill(process.pid, signal.SIGKILL)
+                process.join()
+                assert process.exitcode == -signal.SIGKILL
+                kills += 1
+            else:
+                assert process.exitcode == 0
+                assert contents(folder) == expected
+                runs += 1
+        folder = tmp_path / f"killed-{chain}-{runs}"
+        last = start(starter, folder)
+        last.join()
+        assert last.exitcode == 0
+        assert contents(folder) == expected
+        left = [path for path in folder.rglob("*") if path.name.startswith(".") and path.name != ".lock"]
+        assert not left
+
+    # Each run computes on one core.
+    with ThreadPoolExecutor(CHAINS) as chains:
+        list(chains.map(kill_and_resume, range(CHAINS)))
 
 
 def test_a_folder_of_another_configuration_is_refused(tmp_path: Path):
