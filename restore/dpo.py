@@ -8,8 +8,8 @@ from typing import Any
 
 from ..annotate.steps import prefix_before, split_steps
 from ..datasets.records import Pair
+from .adapter import arguments, known_targets, lora
 from .config import RestoreConfig
-from .shared import adapter, arguments, known_targets
 
 
 def dpo_rows(
@@ -90,7 +90,7 @@ def dpo_trainer(
             ),
             train_dataset=listed.from_list(rows),
             processing_class=tokenizer,
-            peft_config=adapter(config),
+            peft_config=lora(config),
             data_collator=_Collator(pad, config.max_tokens),
         )
 

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..datasets.errors import InputError
 from ..datasets.records import Pair
+from .adapter import arguments, known_targets, lora
 from .config import RestoreConfig
-from .shared import adapter, arguments, known_targets
 
 NOWHERE = -1
 """Place of the frontier of a pair that has none."""
@@ -36,7 +37,11 @@ def frontier_rows(
     Returns:
         `input_ids`; `labels`, which are the tokens that are learnt and -100 for the others;
         `frontier`, the index of the first token that differs, or `NOWHERE` if the rejected side
-        only breaks off earlier; and `wrong`, the token that stands there in the rejected one.
+        only breaks off earlier; and `wrong`, the token that stands there in the rejected one. Pairs
+        whose prompt alone is the longest text are left out, since a batch of them would teach nothing.
+
+    Raises:
+        InputError: If that leaves none.
     """
 
     def tokens(text: str) -> list[int]:
@@ -52,6 +57,8 @@ def frontier_rows(
         start = _shared(tokens(unlearnt), right)
         place = _shared(right, wrong)
         right = right[: config.max_tokens]
+        if start >= len(right):
+            continue
         differs = 0 < place < min(len(right), len(wrong))
         rows.append(
             {
@@ -60,6 +67,10 @@ def frontier_rows(
                 "frontier": place if differs else NOWHERE,
                 "wrong": wrong[place] if differs else 0,
             }
+        )
+    if not rows:
+        raise InputError(
+            f"every prompt has {config.max_tokens} tokens or more", hint="Raise `max_tokens` of `restore`."
         )
     return rows
 
@@ -133,7 +144,7 @@ def frontier_trainer(
     transformers.set_seed(config.seed)
     adapting: Any = peft
     with known_targets(config):
-        trained = adapting.get_peft_model(model, adapter(config))
+        trained = adapting.get_peft_model(model, lora(config))
     before = _margins_before(trained, rows, collate, config.batch_size)
     listed: Any = datasets.Dataset
     return FrontierTrainer(
@@ -194,17 +205,16 @@ class _Collator:
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         import torch
+        from torch.nn.utils.rnn import pad_sequence
 
-        lengths = [len(row["input_ids"]) for row in rows]
-        longest = max(lengths)
+        def padded(rows: list[list[int]], fill: int) -> Any:
+            return pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=fill)
 
-        def padded(name: str, fill: int) -> Any:
-            return torch.tensor([row[name] + [fill] * (longest - len(row[name])) for row in rows])
-
+        ids = [row["input_ids"] for row in rows]
         batch = {
-            "input_ids": padded("input_ids", self._pad),
-            "attention_mask": torch.tensor([[1] * length + [0] * (longest - length) for length in lengths]),
-            "labels": padded("labels", _IGNORED),
+            "input_ids": padded(ids, self._pad),
+            "attention_mask": padded([[1] * len(row) for row in ids], 0),
+            "labels": padded([row["labels"] for row in rows], _IGNORED),
         }
         for name in ("frontier", "wrong", "before"):
             if name in rows[0]:

@@ -1,6 +1,7 @@
 import math
 
 import pytest
+from firstfault.datasets.errors import InputError
 from firstfault.datasets.records import Pair
 from firstfault.restore.config import RestoreConfig
 from hypothesis import given
@@ -72,8 +73,21 @@ def test_breaking_off_is_a_fault_only_of_a_solution_that_ended(tokenizer):
 
 
 def test_a_fault_behind_the_longest_text_is_left_out(tokenizer):
-    made = row(tokenizer, pair(), max_tokens=20)
-    assert (len(made["input_ids"]), made["frontier"]) == (20, NOWHERE)
+    place = row(tokenizer, pair())["frontier"]
+    made = row(tokenizer, pair(), max_tokens=place)
+    assert (len(made["input_ids"]), made["frontier"]) == (place, NOWHERE)
+
+
+def test_a_prompt_that_leaves_nothing_to_learn_is_left_out(tokenizer, tiny_model, tmp_path):
+    longest = len(row(tokenizer, pair())["input_ids"])
+    config = CONFIG.model_copy(update={"max_tokens": longest, "epochs": 2, "batch_size": 1})
+    long = pair(prompt="x" * longest + FIRST)
+    assert len(frontier_rows([long, pair()], tokenizer, config, [True, True])) == 1
+    curve = train(tiny_model, [long, pair()], config, tmp_path / "out").curve
+    assert all(math.isfinite(step.loss) for step in curve)
+    with pytest.raises(InputError, match=f"every prompt has {longest} tokens"):
+        train(tiny_model, [long], config, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
 
 
 @given(st.integers(1, 4), st.integers(2, 6), st.randoms(use_true_random=False))

@@ -1,4 +1,4 @@
-"""What both ways of training have in common: the adapter, the order of pairs, the schedule."""
+"""The adapter and how it is trained, whatever the loss: layers, order of pairs, schedule."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from ..datasets.errors import ConfigError
 from .config import RestoreConfig
 
 
-def adapter(config: RestoreConfig) -> Any:
+def lora(config: RestoreConfig) -> Any:
     """Return peft's configuration of the adapter."""
     import peft
 
