@@ -8,7 +8,6 @@ how far the asking process grows from then on, while verdicts are read and dropp
 
 import argparse
 import json
-import multiprocessing
 import sys
 import tempfile
 import time
@@ -21,7 +20,7 @@ from firstfault.annotate.engines.ledger import Ledger
 from firstfault.datasets.records import Problem, Solution
 from firstfault.judge.case import Case
 from firstfault.judge.llm import LLMJudge
-from judge_overhead import serve
+from judge_overhead import start_server
 
 STEPS = ("4 boxes of 12 apples are 4 * 12 = 48 apples.", "With the 2 she buys she has 48 + 2 = 51 apples.")
 REPLY = {
@@ -55,13 +54,10 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=256)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    server = context.Process(target=serve, args=(0.0, there, json.dumps(REPLY)), daemon=True)
-    server.start()
+    server, url = start_server(0.0, json.dumps(REPLY))
     endpoint = Endpoint(
         model="m",
-        base_url=f"http://127.0.0.1:{here.recv()}/v1",
+        base_url=url,
         concurrency=arguments.concurrency,
         timeout=3600,
     )

@@ -17,6 +17,7 @@ import multiprocessing
 import tempfile
 import time
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from firstfault.annotate.engines.chat import Ask, Message
@@ -78,6 +79,24 @@ def serve(delay: float, tell: Connection, content: str = VERDICT) -> None:
     asyncio.run(forever())
 
 
+def start_server(delay: float, content: str = VERDICT) -> tuple[BaseProcess, str]:
+    """Start a server in a process of its own; return it and its address."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    server = context.Process(target=serve, args=(delay, there, content), daemon=True)
+    server.start()
+    return server, f"http://127.0.0.1:{here.recv()}/v1"
+
+
+def conversations(count: int) -> list[Ask]:
+    """Make requests of about the length of a judge's."""
+    system = Message(role="system", content="Find the first faulty step. " * 40)
+    return [
+        Ask(str(number), (system, Message(role="user", content=f"{number}: " + "2 + 2 = 4\n" * 60)))
+        for number in range(count)
+    ]
+
+
 def plain(endpoint: Endpoint, asks: list[Ask], *, over_aiohttp: bool = False) -> int:
     """Ask as most scripts do; the time-outs are longer, so that it also ends on a busy machine."""
     import httpx2
@@ -137,18 +156,9 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=WAYS, default=WAYS)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    server = context.Process(target=serve, args=(arguments.delay, there), daemon=True)
-    server.start()
-    endpoint = Endpoint(
-        model="m", base_url=f"http://127.0.0.1:{here.recv()}/v1", concurrency=arguments.concurrency
-    )
-    system = Message(role="system", content="Find the first faulty step. " * 40)
-    asks = [
-        Ask(str(number), (system, Message(role="user", content=f"{number}: " + "2 + 2 = 4\n" * 60)))
-        for number in range(arguments.asks)
-    ]
+    server, url = start_server(arguments.delay)
+    endpoint = Endpoint(model="m", base_url=url, concurrency=arguments.concurrency)
+    asks = conversations(arguments.asks)
     figures: dict[str, float] = {"ideal_per_second": arguments.concurrency / arguments.delay}
     with tempfile.TemporaryDirectory() as folder:
         ways = {

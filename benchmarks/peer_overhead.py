@@ -10,14 +10,12 @@ its own, named by its Python, and asks the same conversations at the same concur
 
 import argparse
 import json
-import multiprocessing
 import subprocess
 import time
 from pathlib import Path
 
-from firstfault.annotate.engines.chat import Ask, Message
 from firstfault.annotate.engines.endpoint import Endpoint
-from judge_overhead import ours, serve
+from judge_overhead import conversations, ours, start_server
 
 PEERS = Path(__file__).resolve().parent / "peers"
 
@@ -42,16 +40,8 @@ def main() -> None:
     parser.add_argument("--delay", type=float, default=0.1)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    server = context.Process(target=serve, args=(arguments.delay, there), daemon=True)
-    server.start()
-    url = f"http://127.0.0.1:{here.recv()}/v1"
-    system = Message(role="system", content="Find the first faulty step. " * 40)
-    asks = [
-        Ask(str(number), (system, Message(role="user", content=f"{number}: " + "2 + 2 = 4\n" * 60)))
-        for number in range(arguments.asks)
-    ]
+    server, url = start_server(arguments.delay)
+    asks = conversations(arguments.asks)
     started = time.perf_counter()
     answered = ours(Endpoint(model="m", base_url=url, concurrency=arguments.concurrency), asks, None)
     results = {"ours": {"answers": answered, "seconds": time.perf_counter() - started}}
