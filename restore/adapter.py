@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..datasets.errors import ConfigError
+from ..datasets.errors import ConfigError, InputError
 from .config import RestoreConfig
 
 
@@ -61,3 +61,10 @@ def known_targets(config: RestoreConfig) -> Generator[None]:
             f"targets: {config.targets!r} is not in the model",
             hint="Name linear layers such as q_proj, or all-linear.",
         ) from error
+
+
+def nothing_to_learn(config: RestoreConfig) -> InputError:
+    """Return the error of pairs whose prompts alone are longer than what is trained on."""
+    return InputError(
+        f"every prompt has {config.max_tokens} tokens or more", hint="Raise `max_tokens` of `restore`."
+    )

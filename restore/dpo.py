@@ -8,7 +8,7 @@ from typing import Any
 
 from ..annotate.steps import prefix_before, split_steps
 from ..datasets.records import Pair
-from .adapter import arguments, known_targets, lora
+from .adapter import arguments, known_targets, lora, nothing_to_learn
 from .config import RestoreConfig
 
 
@@ -25,6 +25,9 @@ def dpo_rows(
         tokenizer: Of the model that is trained.
         config: How much of either side is trained on.
         ended: Whether the variant's solution stopped by itself.
+
+    Raises:
+        InputError: If every prompt alone is as long as the longest text.
     """
     # The template has written the start token; a tokenizer that adds one would double it.
     start: str = tokenizer.bos_token or ""
@@ -34,15 +37,21 @@ def dpo_rows(
         rejected = pair.rejected if config.rejected == "solution" else _first_step(pair.rejected)
         shared = pair.prefix if config.learn == "solution" else ""
         prompt = pair.prompt.removesuffix(shared)
+        asked = prompt.removeprefix(start) if opens else prompt
+        # TRL leaves these out as well, but stumbles when none is left.
+        if len(tokenizer(asked)["input_ids"]) >= config.max_tokens:
+            continue
         rows.append(
             {
-                "prompt": prompt.removeprefix(start) if opens else prompt,
+                "prompt": asked,
                 "chosen": shared + pair.chosen,
                 "rejected": shared + rejected,
                 "rejected_ends": stopped and rejected == pair.rejected,
                 "length": len(prompt + shared) + max(len(pair.chosen), len(rejected)),
             }
         )
+    if not rows:
+        raise nothing_to_learn(config)
     return rows
 
 

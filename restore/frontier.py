@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..datasets.errors import InputError
 from ..datasets.records import Pair
-from .adapter import arguments, known_targets, lora
+from .adapter import arguments, known_targets, lora, nothing_to_learn
 from .config import RestoreConfig
 
 NOWHERE = -1
@@ -69,9 +68,7 @@ def frontier_rows(
             }
         )
     if not rows:
-        raise InputError(
-            f"every prompt has {config.max_tokens} tokens or more", hint="Raise `max_tokens` of `restore`."
-        )
+        raise nothing_to_learn(config)
     return rows
 
 

@@ -80,7 +80,7 @@ def train(
         progress: Told about every step.
 
     Raises:
-        InputError: If there are no pairs.
+        InputError: If there are no pairs, or none is short enough to learn from.
         ConfigError: If the adapter's targets are not in the model.
         ModelError: If the checkpoint can't be loaded.
     """

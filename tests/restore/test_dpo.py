@@ -1,4 +1,5 @@
 import pytest
+from firstfault.datasets.errors import InputError
 from firstfault.datasets.records import Pair
 from firstfault.restore.config import RestoreConfig
 
@@ -52,3 +53,11 @@ def test_the_right_steps_before_the_fault_are_learnt_unless_only_the_continuatio
     assert (solution["prompt"], solution["chosen"]) == (ASKED, PAIR.prefix + PAIR.chosen)
     continuation = row(tokenizer, learn="continuation")
     assert (continuation["prompt"], continuation["chosen"]) == (PAIR.prompt, PAIR.chosen)
+
+
+def test_prompts_that_leave_nothing_to_learn_are_left_out(tokenizer):
+    long = PAIR.model_copy(update={"prompt": "x" * 200 + PAIR.prompt})
+    config = RestoreConfig(rejected="step", max_tokens=200)
+    assert len(dpo_rows([long, PAIR], tokenizer, config, [True, True])) == 1
+    with pytest.raises(InputError, match="every prompt has 200 tokens or more"):
+        dpo_rows([long], tokenizer, config, [True])
