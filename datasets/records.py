@@ -39,7 +39,7 @@ class VerdictStatus(StrEnum):
 
 
 class ErrorType(StrEnum):
-    """Kinds of first faults. Definitions and examples are in `judge.taxonomy`."""
+    """Kinds of first faults. Definitions and examples are in `taxonomy`."""
 
     CONCEPTUAL = "conceptual"
     METHOD = "method"
@@ -169,15 +169,21 @@ class Verdict(Record):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
-        if (self.status is VerdictStatus.FAULTY) != (self.first_fault is not None):
-            raise ValueError("first_fault is set exactly when the status is faulty")
-        if self.error_type is not None and self.status is not VerdictStatus.FAULTY:
-            raise ValueError(f"a {self.status} verdict has no error_type")
-        if self.subtype is not None and (
-            self.error_type is None or self.subtype not in SUBTYPES[self.error_type]
-        ):
-            raise ValueError(f"subtype {self.subtype} does not belong to {self.error_type}")
+        _check_finding(self.status, self.first_fault, self.error_type, self.subtype)
         return self
+
+
+class Drawn(StrEnum):
+    """Why people are asked about a solution."""
+
+    DOUBTFUL = "doubtful"
+    """The judges disagree or are unsure."""
+    RANDOM = "random"
+    """By chance alone: the only ones that tell how good the judges are in general."""
+    GOLD = "gold"
+    """A planted fault, whose truth is known: tells how good the reviewers are."""
+    DISPUTED = "disputed"
+    """Other reviewers disagree."""
 
 
 class Review(Record):
@@ -185,7 +191,9 @@ class Review(Record):
 
     solution_id: str
     reviewer: str
+    """A pseudonym; people's names never enter a record."""
     status: VerdictStatus
+    """`faulty`, `clean` or `unsure`."""
     first_fault: int | None = Field(default=None, ge=0)
     error_type: ErrorType | None = None
     subtype: Subtype | None = None
@@ -193,6 +201,19 @@ class Review(Record):
     corrected_step: str | None = None
     created_at: str | None = None
     """ISO 8601, UTC."""
+    updated_at: str | None = None
+    """When it was last changed; ISO 8601, UTC."""
+    drawn: Drawn | None = None
+    """Why this solution was reviewed; `None` where unknown (reviews from files)."""
+    suggestion: Verdict | None = None
+    """What the reviewer was shown beforehand, without its votes; `None` when nothing was."""
+    adjudicates: bool = False
+    """Whether it settles a dispute of other reviewers."""
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        _check_finding(self.status, self.first_fault, self.error_type, self.subtype)
+        return self
 
 
 class Continuation(StrEnum):
@@ -244,3 +265,14 @@ def _with_id(data: Any, kind: str, fields: tuple[str, ...]) -> Any:
     if isinstance(data, dict) and not data.get("id") and all(f in data for f in fields):  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         return {**data, "id": content_id(kind, *(data[f] for f in fields))}  # pyright: ignore[reportUnknownVariableType]
     return data  # pyright: ignore[reportUnknownVariableType]
+
+
+def _check_finding(
+    status: VerdictStatus, first_fault: int | None, error_type: ErrorType | None, subtype: Subtype | None
+) -> None:
+    if (status is VerdictStatus.FAULTY) != (first_fault is not None):
+        raise ValueError("first_fault is set exactly when the status is faulty")
+    if error_type is not None and status is not VerdictStatus.FAULTY:
+        raise ValueError(f"a finding of {status} has no error_type")
+    if subtype is not None and (error_type is None or subtype not in SUBTYPES[error_type]):
+        raise ValueError(f"subtype {subtype} does not belong to {error_type}")

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..annotate.reliability import cohen_kappa, krippendorff_alpha
 from ..annotate.statistics import Interval
 from ..datasets.records import Record, Verdict, VerdictStatus
-from .reliability import cohen_kappa, krippendorff_alpha
 
 _RESAMPLES = 2_000
 _USABLE = (VerdictStatus.FAULTY, VerdictStatus.CLEAN)

@@ -8,15 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ..annotate.reviews import settle
 from ..datasets.errors import InputError
 from ..datasets.oracle import oracle
-from ..datasets.records import Problem, Review, Verdict, VerdictStatus
+from ..datasets.records import Problem, Review, Verdict
 from ..datasets.store import read_records
 from .case import Case
 from .item import ItemCase, truth
 from .processbench import read_cases
-
-_LABELS = (VerdictStatus.FAULTY, VerdictStatus.CLEAN)
 
 
 class LabelledCase(NamedTuple):
@@ -56,39 +55,12 @@ def read_labelled(
 
 
 def label_reviews(reviews: Sequence[Review]) -> dict[str, Verdict]:
-    """Turn reviews into labels, by the id of their solution.
-
-    The last review of each person counts. Where people differ on the first fault there is no label; where
-    they differ on the type alone, there is one without a type.
-    """
-    latest: dict[tuple[str, str], Review] = {}
-    for review in sorted(reviews, key=lambda one: one.created_at or ""):
-        latest[review.solution_id, review.reviewer] = review
-    by_solution: dict[str, list[Review]] = {}
-    for review in latest.values():
-        if review.status in _LABELS:
-            by_solution.setdefault(review.solution_id, []).append(review)
+    """Turn reviews into labels, by the id of their solution; see `settle`."""
     return {
-        solution: label
-        for solution, same in by_solution.items()
-        if (label := _agreed(solution, same)) is not None
+        solution: settlement.verdict
+        for solution, settlement in settle(reviews).items()
+        if settlement.verdict is not None
     }
-
-
-def _agreed(solution: str, reviews: Sequence[Review]) -> Verdict | None:
-    first, *others = reviews
-    if any((one.status, one.first_fault) != (first.status, first.first_fault) for one in others):
-        return None
-    if (first.status is VerdictStatus.FAULTY) != (first.first_fault is not None):
-        return None
-    typed = len({one.error_type for one in reviews}) == 1 and first.status is VerdictStatus.FAULTY
-    return Verdict(
-        solution_id=solution,
-        judge="people",
-        status=first.status,
-        first_fault=first.first_fault,
-        error_type=first.error_type if typed else None,
-    )
 
 
 def _label(item: ItemCase, said: dict[str, Verdict]) -> Verdict | None:

@@ -15,10 +15,10 @@ from typing import Literal, NamedTuple
 from ..annotate.engines.chat import Message
 from ..datasets.config import Config
 from ..datasets.records import ErrorType
+from ..datasets.taxonomy import TAXONOMY, Kind
 from .case import Case
 from .fence import fence
 from .schema import Reply, StepFinding, StepVerdict
-from .taxonomy import TAXONOMY, Kind
 
 _PROMPTS = Path(__file__).parent / "prompts"
 _PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")

@@ -75,8 +75,9 @@ REVIEWS = st.builds(
     Review,
     solution_id=TEXT,
     reviewer=TEXT,
-    status=st.sampled_from(VerdictStatus),
+    status=st.sampled_from([VerdictStatus.CLEAN, VerdictStatus.UNSURE]),
     created_at=st.none() | TEXT,
+    suggestion=st.none() | VOTES,
 )
 PAIRS = st.builds(
     Pair,

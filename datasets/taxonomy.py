@@ -9,7 +9,7 @@ arXiv 2501.03035.
 from enum import StrEnum
 from typing import NamedTuple
 
-from ..datasets.records import SUBTYPES, ErrorType, Subtype
+from .records import SUBTYPES, ErrorType, Subtype
 
 
 class Axis(StrEnum):

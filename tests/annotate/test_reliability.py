@@ -1,5 +1,5 @@
 import pytest
-from firstfault.judge.reliability import cohen_kappa, krippendorff_alpha
+from firstfault.annotate.reliability import cohen_kappa, krippendorff_alpha
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

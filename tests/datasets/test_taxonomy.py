@@ -1,6 +1,6 @@
 from firstfault.datasets.records import SUBTYPES, ErrorType
+from firstfault.datasets.taxonomy import TAXONOMY, Axis, axis_of, guidelines, kind_of, type_of
 from firstfault.judge.contrast import type_fault
-from firstfault.judge.taxonomy import TAXONOMY, Axis, axis_of, guidelines, kind_of, type_of
 
 
 def test_every_type_and_subtype_is_defined_once():

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ..annotate.statistics import Interval
+from .statistics import Interval
 
 if TYPE_CHECKING:
     import numpy as np
