@@ -1,113 +1,196 @@
-"""Commands about human review."""
+"""Commands about human review: a server for it, solutions to it, people's answers from it."""
 
-import signal
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from collections import Counter
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..annotate.argilla.asking import Asking, Blind, What
 from .options import Json, tell
+from .review_server import serve
+from .runs import RunPath
 
 if TYPE_CHECKING:
-    from ..annotate.argilla.server.folder import DataFolder
-    from ..annotate.argilla.server.process import Server
-    from ..loop.progress import Reporter
+    from ..annotate.argilla.connection import Connection
+    from ..loop.reviewing import PullResult, PushResult, RunReview
 
-app = typer.Typer(no_args_is_help=True)
+_URL, _KEY = "ARGILLA_API_URL", "ARGILLA_API_KEY"
 
+app = typer.Typer(
+    no_args_is_help=True,
+    help=f"Have people check what judges found, in Argilla: on the server that {_URL} and {_KEY} name,"
+    " else on the one that `serve` runs.",
+)
+app.command()(serve)
 
-# With a single command and no callback, typer would drop the command's name.
-@app.callback()
-def review() -> None:
-    """Have people check what judges found, in Argilla."""
+Data = Annotated[Path, typer.Option(help="Folder of the server that `serve` runs.")]
+Name = Annotated[
+    str | None, typer.Option(help="Of the dataset in Argilla; made up when left out.", show_default=False)
+]
+Workspace = Annotated[str, typer.Option(help="In Argilla.")]
 
 
 @app.command()
-def serve(
-    data: Annotated[Path, typer.Option(help="Where it keeps everything.")] = Path("argilla-data"),
-    host: Annotated[str, typer.Option(help="Interface; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is free.")] = 6900,
+def push(
+    path: RunPath,
+    who: Annotated[
+        list[str] | None,
+        typer.Option(help="A reviewer; made when there is none. As often as you like.", show_default=False),
+    ] = None,
+    what: Annotated[What, typer.Option(help="Which solutions.")] = What.DOUBTFUL,
+    size: Annotated[int, typer.Option(min=1, help="Most solutions; `all` heeds none.")] = 100,
+    random: Annotated[
+        float, typer.Option(min=0, max=1, help="Share drawn by chance: it tells how good judges are.")
+    ] = 0.2,
+    gold: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Planted faults beside them: how good reviewers are."),
+    ] = 0.1,
+    blind: Annotated[
+        Blind, typer.Option(help="What is shown without suggestions: half of the random ones.")
+    ] = Blind.HALF,
+    answers: Annotated[int, typer.Option(min=1, help="People who answer each.")] = 2,
+    seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 0,
+    workspace: Workspace = "review",
+    name: Name = None,
+    data: Data = Path("argilla-data"),
     as_json: Json = False,
 ) -> None:
-    """Run a real Argilla with its web page on this machine, until Ctrl-C.
-
-    The first time, it installs Argilla's server into an environment of its own.
-    """
-    from ..annotate.argilla.server.folder import DataFolder
-    from ..annotate.argilla.server.process import Server, listen
+    """Ask people about a run's solutions. Again: what is missing is added, and answers are kept."""
     from ..loop.progress import Reporter
 
-    reporter = Reporter()
-    with _terminating(), DataFolder(data) as folder, listen(host, port) as bound:
-        python = _environment(reporter)
-        _, is_new = folder.credentials()
-        with reporter.task("Starting Argilla") as bar:
-            server = Server(python, folder, bound, bar.note)
-            bar.note("ready")
-        with server:
-            _announce(server, folder, is_new, as_json)
-            if not bound.getsockname()[0].startswith(("127.", "::1")):
-                reporter.say("Other machines can reach it, unencrypted: put a proxy with TLS before it.")
-            # The usual end of a server is no failure.
-            with suppress(KeyboardInterrupt):
-                server.wait()
-        reporter.say(f"Stopped. Everything is kept in {folder.path}.")
+    review, connection = _open(path, data)
+    place = review.place(workspace, name)
+    asking = Asking(what, size, random, gold, blind, answers, seed)
+    result = review.push(connection, asking, place, who or [], Reporter())
+    tell(as_json, _pushed(result), _told_push(result, path, bool(who)))
 
 
-def _environment(reporter: "Reporter") -> Path:
-    from ..annotate.argilla.server.environment import (
-        ensure_environment,
-        environment_path,
-        packages,
-        python_of,
-    )
+@app.command()
+def status(
+    path: RunPath,
+    workspace: Workspace = "review",
+    name: Name = None,
+    data: Data = Path("argilla-data"),
+    as_json: Json = False,
+) -> None:
+    """Show how far reviewers are and how well they agree; nothing is changed."""
+    from ..loop.progress import Reporter
 
-    if python_of(environment_path()).exists():
-        return python_of(environment_path())
-    with reporter.task("Installing Argilla's server, this once", total=len(packages())) as bar:
-        shown = 0
-
-        def report(done: int, total: int, what: str) -> None:
-            nonlocal shown
-            bar(done - shown)
-            shown = done
-            bar.note(what)
-
-        return ensure_environment(report)
+    review, connection = _open(path, data)
+    result = review.pull(connection, review.place(workspace, name), Reporter(), save=False)
+    _show(review, result, path, as_json)
 
 
-def _announce(server: "Server", folder: "DataFolder", is_new: bool, as_json: bool) -> None:
-    credentials, _ = folder.credentials()
-    where = str(folder.credentials_path)
-    lines = [f"Argilla is ready: {server.url}"]
-    if is_new:
+@app.command()
+def pull(
+    path: RunPath,
+    workspace: Workspace = "review",
+    name: Name = None,
+    data: Data = Path("argilla-data"),
+    as_json: Json = False,
+) -> None:
+    """Bring reviewers' answers into the run: where people agree, they outrank the judges."""
+    from ..loop.progress import Reporter
+    from ..loop.report_file import HTML_NAME, JSON_NAME, read_report, write_report
+    from ..loop.summary import summarise
+
+    review, connection = _open(path, data)
+    result = review.pull(connection, review.place(workspace, name), Reporter())
+    if (path / JSON_NAME).is_file():
+        before = read_report(path)
+        write_report(summarise(review.config, review.folder, command=before.command), path)
+    _show(review, result, path, as_json)
+    if not as_json and (path / HTML_NAME).is_file():
+        print(f"Report: {path / HTML_NAME}")
+
+
+def _open(path: Path, data: Path) -> "tuple[RunReview, Connection]":
+    from ..annotate.argilla.connection import connect
+    from ..loop.folder import RunFolder
+    from ..loop.reviewing import RunReview
+
+    # What is wrong with the run is said without asking a server.
+    return RunReview(RunFolder(path)), connect(data)
+
+
+def _pushed(result: "PushResult") -> dict[str, Any]:
+    return {
+        "url": result.url,
+        "workspace": result.place.workspace,
+        "dataset": result.place.dataset,
+        **result.pushed._asdict(),
+        "drawn": {drawn.value: count for drawn, count in result.drawn.items()},
+        "accounts": [account._asdict() for account in result.accounts],
+    }
+
+
+def _told_push(result: "PushResult", path: Path, has_who: bool) -> str:
+    drawn = ", ".join(f"{count} {drawn.value}" for drawn, count in result.drawn.items())
+    added, changed, unchanged = result.pushed
+    lines = [
+        f"{result.drawn.total()} solutions to review: {drawn}."
+        f" {added} added, {changed} changed, {unchanged} as they were.",
+        f"Reviewers: {result.url}",
+    ]
+    if result.accounts:
+        lines += ["New accounts; the passwords are shown this once:"]
+        lines += [f"  {one.username}  {one.password}" for one in result.accounts]
+    elif not has_who:
         lines += [
-            f"  user name  {credentials.username}",
-            f"  password   {credentials.password}",
-            f"  API key    {credentials.api_key}",
-            f"Shown this once. They are in {where}, which only you can read.",
+            f"Who may see it: the members of the workspace {result.place.workspace!r}; --who adds some."
         ]
-    else:
-        lines += [f"Log in as {credentials.username}; password and API key are in {where}."]
-    shown = credentials.model_dump(include={"username", "password", "api_key"}) if is_new else {}
-    result = {"url": server.url, "data": str(folder.path), "credentials": where, "new": is_new, **shown}
-    tell(as_json, result, "\n".join([*lines, "Ctrl-C stops it."]))
+    return "\n".join([*lines, f"How far they are: firstfault review status {path}"])
 
 
-@contextmanager
-def _terminating() -> Generator[None]:
-    """Make SIGTERM and SIGHUP what Ctrl-C is."""
+def _show(review: "RunReview", result: "PullResult", path: Path, as_json: bool) -> None:
+    import json
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+    from rich.console import Console
 
-    signals = (signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, interrupt) for number in signals]
-    try:
-        yield
-    finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)
+    states = _states(result)
+    refused = [one for each in result.pulled for one in each.refused]
+    complete = review.completed(result.reviews)
+    if as_json:
+        told = {
+            "solutions": len(result.pulled[0].solutions),
+            "complete": complete,
+            "reviews": len(result.reviews),
+            "new": result.new,
+            "changed": result.changed,
+            "withdrawn": result.withdrawn,
+            "disputed": result.disputed,
+            "reviewers": {name: dict(found) for name, found in states.items()},
+            "refused": [one._asdict() for one in refused],
+        }
+        print(json.dumps(told, ensure_ascii=False))
+        return
+    console = Console()
+    solutions = len(result.pulled[0].solutions)
+    console.print(
+        f"{complete} of {solutions} solutions complete. {len(result.reviews)} reviews:"
+        f" {result.new} new, {result.changed} changed, {result.withdrawn} taken back.",
+        highlight=False,
+    )
+    for name, found in states.items():
+        print(
+            f"  {review.pseudonyms.name(name)} ({name}): {found['submitted']} submitted,"
+            f" {found['draft']} drafts, {found['discarded']} discarded"
+        )
+    for one in refused:
+        who = review.pseudonyms.name(one.reviewer)
+        print(f"  refused: {who} on {one.solution_id}: {one.reason}; ask them to mend it")
+    if result.disputed:
+        print(
+            f"{result.disputed} disputed. To have another person decide:"
+            f" firstfault review push {path} --what disputed --who NAME"
+        )
+
+
+def _states(result: "PullResult") -> dict[str, Counter[str]]:
+    states: dict[str, Counter[str]] = {}
+    for each in result.pulled:
+        for name, found in each.states.items():
+            states.setdefault(name, Counter()).update(found)
+    return states

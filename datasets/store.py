@@ -61,8 +61,11 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Generator[Path]:
-    """Give a temporary path beside `path` that takes its place on success and goes on failure."""
+def replacing(path: Path, mode: int = 0o644) -> Generator[Path]:
+    """Give a temporary path beside `path` that takes its place on success and goes on failure.
+
+    Until then only its owner can read it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
     os.close(handle)
@@ -71,7 +74,7 @@ def replacing(path: Path) -> Generator[Path]:
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        temporary.chmod(0o644)
+        temporary.chmod(mode)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

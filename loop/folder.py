@@ -5,6 +5,7 @@ problems.parquet             mining and held-out problems
 variants/NAME/               quantized checkpoints
 solutions/MODEL.SPLIT.parquet
 verdicts/MODEL.SPLIT.parquet its wrong solutions, judged
+reviews/MODEL.SPLIT.parquet  what people said of them; beside it what they were asked
 pairs/NAME.parquet           the Silver Bullet pairs
 restored/NAME/               what restoring added to the variant
 facts/STAGE.json             figures of a stage that are not records
@@ -23,8 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from ..annotate.engines.endpoint import Budget
+from ..annotate.reviews import overrule
 from ..datasets.errors import ConfigError, InputError
-from ..datasets.records import Problem, Solution, Split
+from ..datasets.records import Problem, Review, Solution, Split, Verdict
 from ..datasets.store import read_records, write_text
 from .config import RunConfig, read_config, write_config
 from .journal import Journal
@@ -73,6 +75,19 @@ class RunFolder:
         """Verdicts on one model's wrong solutions."""
         return self.path / "verdicts" / f"{model}.{split}.parquet"
 
+    def reviews_path(self, model: str, split: Split) -> Path:
+        """What people said of one model's wrong solutions."""
+        return self.path / "reviews" / f"{model}.{split}.parquet"
+
+    def sample_path(self, model: str, split: Split) -> Path:
+        """What people are asked about."""
+        return self.path / "reviews" / f"{model}.{split}.sample.parquet"
+
+    @property
+    def people_path(self) -> Path:
+        """Who the reviewers are; not for publishing."""
+        return self.path / "reviews" / "people.json"
+
     def pairs_path(self, name: str) -> Path:
         """The pairs that a variant is restored with."""
         return self.path / "pairs" / f"{name}.parquet"
@@ -93,6 +108,16 @@ class RunFolder:
     def solutions(self, model: str, part: str) -> list[Solution]:
         """Read one model's graded solutions."""
         return read_records(self.solutions_path(model, part), Solution)
+
+    def verdicts(self, model: str, split: Split) -> list[Verdict]:
+        """Read the verdicts on one model's wrong solutions; where people settled one, theirs."""
+        judged = read_records(self.verdicts_path(model, split), Verdict)
+        return overrule(judged, self.reviews(model, split))
+
+    def reviews(self, model: str, split: Split) -> list[Review]:
+        """Read what people said of one model's wrong solutions; empty when nobody was asked."""
+        path = self.reviews_path(model, split)
+        return read_records(path, Review) if path.is_file() else []
 
     def facts(self, stage: str) -> dict[str, Any]:
         """Read a stage's figures; empty when there are none."""
@@ -148,19 +173,20 @@ class RunFolder:
         write_text(self.config_path, text)
 
     @contextmanager
-    def locked(self) -> Generator[None]:
-        """Hold the folder against a second run.
+    def locked(self, work: str = "run") -> Generator[None]:
+        """Hold the folder against a second process that does the same work.
 
         Raises:
-            ConfigError: If a run is at work here.
+            ConfigError: If one is at it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("w") as lock:
+        with (self.path / (".lock" if work == "run" else f".lock-{work}")).open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise ConfigError(
-                    f"{self.path}: another run is at work here", hint="Wait for it, or choose another --out."
+                    f"{self.path}: another {work} is at work here",
+                    hint="Wait for it, or choose another --out." if work == "run" else "Wait for it.",
                 ) from None
             yield
 

@@ -10,7 +10,7 @@ from ..datasets.abacus import generate
 from ..datasets.errors import ConfigError, InputError
 from ..datasets.overlap import remove_overlap
 from ..datasets.problem_sets import load_problems
-from ..datasets.records import Finish, Pair, Problem, Split, Verdict, VerdictStatus
+from ..datasets.records import Finish, Pair, Problem, Split, VerdictStatus
 from ..datasets.silver_bullet import select
 from ..datasets.store import read_records, write_records
 from ..judge.case import Case, Judge
@@ -148,7 +148,7 @@ def curate(models: Models, folder: RunFolder, reporter: Reporter) -> None:
     out = folder.pairs_path(name)
     if out.is_file():
         return
-    verdicts = read_records(folder.verdicts_path(name, Split.MINING), Verdict)
+    verdicts = folder.verdicts(name, Split.MINING)
     cases = wrong_cases(folder, name, Split.MINING)
     located = [
         Located(case.problem, case.solution, verdict)

@@ -150,7 +150,7 @@ def _regressions(folder: RunFolder, name: str) -> tuple[Regression, ...]:
     if not folder.pairs_path(name).is_file():
         return ()
     pairs = {pair.solution_id: pair for pair in read_records(folder.pairs_path(name), Pair)}
-    verdicts = read_records(folder.verdicts_path(name, Split.MINING), Verdict)
+    verdicts = folder.verdicts(name, Split.MINING)
     cases = wrong_cases(folder, name, Split.MINING)
     order = {solution_id: place for place, solution_id in enumerate(pairs)}
     shown = sorted(

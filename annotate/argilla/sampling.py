@@ -5,35 +5,14 @@ same command draws the same.
 """
 
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
 from hashlib import sha256
 from typing import NamedTuple
 
 from ...datasets.records import Drawn, Problem, Record, Solution, Usage, Verdict, VerdictStatus
 from ..reviews import DECIDED
+from .asking import Asking, Blind, What
 
 _UNKNOWN_CONFIDENCE = 0.5
-
-
-class What(StrEnum):
-    """Which solutions to ask about."""
-
-    DOUBTFUL = "doubtful"
-    """Where judges disagree or are unsure first, and a random share beside them."""
-    RANDOM = "random"
-    """By chance alone."""
-    ALL = "all"
-    DISPUTED = "disputed"
-    """Where reviewers disagree, for another one to decide."""
-
-
-class Blind(StrEnum):
-    """Which of them are shown without the judge's suggestion."""
-
-    NONE = "none"
-    HALF = "half"
-    """Half of the random ones, by chance: the difference between the halves is what suggestions do."""
-    ALL = "all"
 
 
 class Candidate(NamedTuple):
@@ -69,40 +48,30 @@ class Sampled(Record):
         )
 
 
-def draw(
-    candidates: Sequence[Candidate],
-    *,
-    what: What = What.DOUBTFUL,
-    size: int = 100,
-    random_share: float = 0.2,
-    blind: Blind = Blind.HALF,
-    seed: int = 0,
-) -> list[Sampled]:
+def draw(candidates: Sequence[Candidate], asking: Asking) -> list[Sampled]:
     """Choose solutions that people are asked about, in the order in which they should be.
+
+    The random ones are drawn first and from all, so that they are a sample of all. Where all are asked
+    for, every one counts as random.
 
     Args:
         candidates: All that may be chosen, each solution once.
-        what: `doubtful`, `random` or `all`.
-        size: Most to choose; `all` heeds no size.
-        random_share: Of the chosen ones when they are `doubtful`, in [0, 1]. These are drawn first and
-            from all, so that they are a sample of all; every one counts as random when all are asked for.
-        blind: Which are shown without suggestion.
-        seed: Same seed, same sample.
+        asking: How to choose; `disputed` chooses none.
     """
+    what, size, seed = asking.what, asking.size, asking.seed
     by_chance = sorted(candidates, key=lambda one: chance(one.solution.id, seed))
-    randomly = {What.ALL: len(candidates), What.RANDOM: size}.get(what, round(size * random_share))
+    shares = {What.ALL: len(candidates), What.RANDOM: size, What.DOUBTFUL: round(size * asking.random_share)}
+    randomly = shares.get(what, 0)
     random, rest = by_chance[:randomly], by_chance[randomly:]
     rest = sorted(rest, key=lambda one: (-doubt(one.verdict), one.solution.id))
     doubtful = rest[: max(0, size - len(random))] if what is What.DOUBTFUL else []
     return interleave(
-        [_sampled(one, Drawn.DOUBTFUL, blind, seed) for one in doubtful],
-        [_sampled(one, Drawn.RANDOM, blind, seed) for one in random],
+        [_sampled(one, Drawn.DOUBTFUL, asking) for one in doubtful],
+        [_sampled(one, Drawn.RANDOM, asking) for one in random],
     )
 
 
-def draw_gold(
-    planted: Sequence[Candidate], judged: Iterable[Verdict], *, blind: Blind = Blind.HALF, seed: int = 0
-) -> list[Sampled]:
+def draw_gold(planted: Sequence[Candidate], judged: Iterable[Verdict], asking: Asking) -> list[Sampled]:
     """Make gold items of planted faults: their truth is known, and reviewers can't tell them from others.
 
     By chance, half of their suggestions are right and half name another step, so that who only accepts
@@ -111,15 +80,14 @@ def draw_gold(
     Args:
         planted: Each with the truth as its verdict.
         judged: Verdicts on real solutions: what a suggestion looks like.
-        blind: `all` leaves out their suggestions too.
-        seed: Same seed, same suggestions.
+        asking: Where nothing has suggestions, they have none either.
     """
     looks = [one for one in judged if one.status is VerdictStatus.FAULTY]
     found: list[Sampled] = []
     for one in planted:
         truth = one.verdict
         assert truth is not None
-        number = chance(one.solution.id, seed)
+        number = chance(one.solution.id, asking.seed)
         look = looks[number // 2 % len(looks)] if looks else truth
         suggestion = truth.model_copy(update={"judge": look.judge, "confidence": look.confidence})
         if number % 2 and len(one.solution.steps) > 1:
@@ -130,7 +98,7 @@ def draw_gold(
                 solution_id=one.solution.id,
                 steps=len(one.solution.steps),
                 drawn=Drawn.GOLD,
-                suggestion=None if blind is Blind.ALL else suggestion,
+                suggestion=None if asking.blind is Blind.ALL else suggestion,
                 truth=truth,
             )
         )
@@ -184,11 +152,11 @@ def chance(solution_id: str, seed: int) -> int:
     return int.from_bytes(sha256(f"{seed}:{solution_id}".encode()).digest()[:8])
 
 
-def _sampled(candidate: Candidate, drawn: Drawn, blind: Blind, seed: int) -> Sampled:
-    verdict = candidate.verdict
+def _sampled(candidate: Candidate, drawn: Drawn, asking: Asking) -> Sampled:
+    verdict, blind = candidate.verdict, asking.blind
     # The lowest bit: who is drawn hangs on the highest ones.
     is_blind = blind is Blind.ALL or (
-        blind is Blind.HALF and drawn is Drawn.RANDOM and chance(candidate.solution.id, seed) % 2 == 1
+        blind is Blind.HALF and drawn is Drawn.RANDOM and chance(candidate.solution.id, asking.seed) % 2 == 1
     )
     shown = verdict if verdict is not None and verdict.status in DECIDED and not is_blind else None
     return Sampled(

@@ -11,7 +11,7 @@ import secrets
 import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -135,12 +135,7 @@ class DataFolder:
         if path.exists():
             # A copy or a backup may have opened it to others.
             path.chmod(0o600)
-            try:
-                return Credentials.model_validate_json(path.read_bytes()), False
-            except (ValidationError, OSError):
-                # The reason could quote a key.
-                hint = "Restore it from a backup, or start anew in an empty folder"
-                raise ConfigError(f"{path}: not a file of credentials", hint=hint) from None
+            return _read_credentials(path), False
         made = Credentials(
             username="owner",
             password=secrets.token_urlsafe(12),
@@ -163,6 +158,43 @@ class DataFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class Running(NamedTuple):
+    """A server at work."""
+
+    url: str
+    credentials: Credentials
+
+
+def running_server(path: Path) -> Running | None:
+    """Return the server that runs on a folder; `None` where none does.
+
+    Raises:
+        ConfigError: If its credentials can't be read.
+    """
+    try:
+        lock = os.open(path / _LOCK, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        url = os.pread(lock, 200, 0).decode(errors="replace").strip()
+    else:
+        return None
+    finally:
+        os.close(lock)
+    return Running(url, _read_credentials(path / _CREDENTIALS)) if url else None
+
+
+def _read_credentials(path: Path) -> Credentials:
+    try:
+        return Credentials.model_validate_json(path.read_bytes())
+    except (ValidationError, OSError):
+        # The reason could quote a key.
+        hint = "Restore it from a backup, or start anew in an empty folder"
+        raise ConfigError(f"{path}: not a file of credentials", hint=hint) from None
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -1,8 +1,7 @@
 import pytest
+from firstfault.annotate.argilla.asking import Asking, Blind, What
 from firstfault.annotate.argilla.sampling import (
-    Blind,
     Candidate,
-    What,
     doubt,
     draw,
     draw_gold,
@@ -53,7 +52,7 @@ def test_doubt_is_highest_without_a_label_and_marked_verdicts_stand_above_the_ot
 
 @given(COUNTS, st.floats(0, 1))
 def test_the_doubtful_come_first_and_the_random_share_is_a_sample_of_all(size, share):
-    sample = draw(MANY, size=size, random_share=share)
+    sample = draw(MANY, Asking(size=size, random_share=share))
     assert len(sample) == len(ids(sample)) == min(size, len(MANY))
     assert len(ids(sample, Drawn.RANDOM)) == round(min(size, 1e9) * share) or size > len(MANY)
     chosen = ids(sample, Drawn.DOUBTFUL)
@@ -65,12 +64,12 @@ def test_the_doubtful_come_first_and_the_random_share_is_a_sample_of_all(size, s
 
 @given(COUNTS, COUNTS)
 def test_a_larger_random_sample_contains_the_smaller(one, other):
-    small, large = (draw(MANY, what=What.RANDOM, size=size) for size in sorted((one, other)))
+    small, large = (draw(MANY, Asking(what=What.RANDOM, size=size)) for size in sorted((one, other)))
     assert ids(small) <= ids(large)
 
 
 def test_the_blind_half_is_half_and_owes_nothing_to_the_doubt():
-    sample = draw(MANY, what=What.ALL)
+    sample = draw(MANY, Asking(what=What.ALL))
     assert {one.drawn for one in sample} == {Drawn.RANDOM}
     blind = {one.solution_id for one in sample if one.suggestion is None}
     assert 120 < len(blind) < 180
@@ -78,26 +77,26 @@ def test_the_blind_half_is_half_and_owes_nothing_to_the_doubt():
     assert sum(doubts) / len(doubts) == pytest.approx(
         sum(doubt(one.verdict) for one in MANY) / len(MANY), abs=0.03
     )
-    assert all(one.suggestion is None for one in draw(MANY, what=What.ALL, blind=Blind.ALL))
-    assert all(one.suggestion is not None for one in draw(MANY, what=What.ALL, blind=Blind.NONE))
-    doubtful = draw(MANY, random_share=0)
+    assert all(one.suggestion is None for one in draw(MANY, Asking(what=What.ALL, blind=Blind.ALL)))
+    assert all(one.suggestion is not None for one in draw(MANY, Asking(what=What.ALL, blind=Blind.NONE)))
+    doubtful = draw(MANY, Asking(random_share=0))
     assert all(one.suggestion is not None for one in doubtful)
 
 
 def test_half_of_golds_suggestions_mislead_and_they_look_like_the_others():
     judged = [one.verdict for one in MANY[:40]]
-    gold = draw_gold(MANY[100:300], judged)
+    gold = draw_gold(MANY[100:300], judged, Asking())
     misleading = [one for one in gold if one.is_misleading]
     assert 70 < len(misleading) < 130
     looks = {(one.judge, one.confidence) for one in judged}
     assert {(one.suggestion.judge, one.suggestion.confidence) for one in gold} <= looks
     assert all(0 <= one.suggestion.first_fault < one.steps for one in gold)
-    assert all(one.suggestion is None for one in draw_gold(MANY, judged, blind=Blind.ALL))
+    assert all(one.suggestion is None for one in draw_gold(MANY, judged, Asking(blind=Blind.ALL)))
 
 
 def test_who_stops_early_has_seen_some_of_each():
-    gold = draw_gold(MANY[:10], [])
-    order = interleave(draw(MANY[100:], size=100), gold)
+    gold = draw_gold(MANY[:10], [], Asking())
+    order = interleave(draw(MANY[100:], Asking(size=100)), gold)
     assert len(order) == 110
     first = [one.drawn for one in order[:55]]
     assert 4 <= first.count(Drawn.GOLD) <= 6
@@ -105,8 +104,8 @@ def test_who_stops_early_has_seen_some_of_each():
 
 
 def test_asking_for_more_keeps_what_was_shown():
-    before = draw(MANY, size=50, random_share=0)
-    now = draw(MANY, size=80, random_share=1)
+    before = draw(MANY, Asking(size=50, random_share=0))
+    now = draw(MANY, Asking(size=80, random_share=1))
     both = merge(before, now)
     assert [one.solution_id for one in both[:50]] == [one.solution_id for one in before]
     assert [one.suggestion for one in both[:50]] == [one.suggestion for one in before]
