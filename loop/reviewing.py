@@ -13,7 +13,7 @@ from ..annotate.argilla.opinions import opinions
 from ..annotate.argilla.people import Account, Pseudonyms, ensure_people
 from ..annotate.argilla.pull import Pulled, make_reviews, read_answers
 from ..annotate.argilla.push import Pushed, push
-from ..annotate.argilla.sampling import Candidate, Sampled, draw, draw_gold, interleave, merge
+from ..annotate.argilla.sampling import Candidate, Sampled, draw, draw_gold, merge
 from ..annotate.reviews import settle
 from ..datasets.errors import InputError
 from ..datasets.injector import right_solution
@@ -197,7 +197,7 @@ class RunReview:
         drawn = draw(candidates, asking)
         planted = self._planted(round(asking.gold * len(drawn)))
         gold = draw_gold(planted, self.verdicts, asking)
-        sampled = merge(self._sampled(), interleave(drawn, gold))
+        sampled = merge(self._sampled(), [*drawn, *gold])
         # Before anything is sent: an answer to what is not in here would be refused.
         write_records(self.folder.sample_path(self.variant, Split.MINING), sampled)
         known = {one.solution.id: one for one in [*candidates, *planted]}

@@ -1,8 +1,13 @@
-"""Models small enough to quantize and train in a test."""
+"""What takes long to start and is shared: a model small enough to quantize and train, an Argilla server."""
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from firstfault.annotate.argilla.server.environment import ensure_environment
+from firstfault.datasets.errors import ConfigError
+from serving import Serving
 
 TEMPLATE = (
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' }}"
@@ -59,3 +64,20 @@ def byte_tokenizer():
     )
     fast.chat_template = TEMPLATE
     return fast
+
+
+@pytest.fixture(scope="session")
+def server_python() -> Path:
+    """Python of Argilla's environment; where it can't be installed, what needs it is skipped."""
+    try:
+        return ensure_environment(lambda done, total, what: None)
+    except ConfigError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def serving(server_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """A real Argilla server, started once for all tests."""
+    with Serving(tmp_path_factory.mktemp("argilla") / "data") as running:
+        yield running
+        assert running.stop(signal.SIGTERM) == 0

@@ -66,16 +66,23 @@ class Connection:
         except httpx.HTTPStatusError as error:
             raise self._refused(error.response.status_code, error.response.text) from None
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise EndpointError(
-                f"{self.url}: no Argilla answers there: {reason[:200]}",
-                hint=f"Start one with `firstfault review serve`, or set {URL} to one that runs",
-            ) from None
+            raise self._silent(error) from None
         except refusal as error:
-            if type(error).__name__ == "ArgillaCredentialsError":
-                raise self._refused(401, "") from None
+            # The SDK hides some broken connections in errors of its own.
+            hidden = error.__cause__ or error.__context__
+            if isinstance(hidden, httpx.HTTPError):
+                raise self._silent(hidden) from None
             status: Any = getattr(error, "status_code", None)
+            if type(error).__name__ == "ArgillaCredentialsError":
+                status = 401
             raise self._refused(status if isinstance(status, int) else 0, str(error)) from None
+
+    def _silent(self, error: Exception) -> EndpointError:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return EndpointError(
+            f"{self.url}: no Argilla answers there: {reason[:200]}",
+            hint=f"Start one with `firstfault review serve`, or set {URL} to one that runs",
+        )
 
     def _refused(self, status: int, reason: str) -> EndpointError:
         if status == 401:

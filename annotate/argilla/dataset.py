@@ -30,6 +30,10 @@ def open_dataset(connection: Connection, place: Place, form: Form, min_submitted
     with connection.explained():
         client = connection.client
         dataset: Any = client.datasets(place.dataset, workspace=place.workspace)
+        if dataset is not None and connection.get(f"datasets/{dataset.id}")["status"] == "draft":
+            # Making it was cut short: nobody has seen it, and it can't hold records.
+            connection.send("DELETE", f"datasets/{dataset.id}")
+            dataset = None
         if dataset is None:
             settings = form.settings(client, min_submitted)
             made = (

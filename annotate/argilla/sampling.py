@@ -49,8 +49,9 @@ class Sampled(Record):
 
 
 def draw(candidates: Sequence[Candidate], asking: Asking) -> list[Sampled]:
-    """Choose solutions that people are asked about, in the order in which they should be.
+    """Choose solutions that people are asked about, the most doubtful first.
 
+    Argilla gives them to each reviewer in an order of their own, so who stops early has seen some of each.
     The random ones are drawn first and from all, so that they are a sample of all. Where all are asked
     for, every one counts as random.
 
@@ -65,10 +66,10 @@ def draw(candidates: Sequence[Candidate], asking: Asking) -> list[Sampled]:
     random, rest = by_chance[:randomly], by_chance[randomly:]
     rest = sorted(rest, key=lambda one: (-doubt(one.verdict), one.solution.id))
     doubtful = rest[: max(0, size - len(random))] if what is What.DOUBTFUL else []
-    return interleave(
-        [_sampled(one, Drawn.DOUBTFUL, asking) for one in doubtful],
-        [_sampled(one, Drawn.RANDOM, asking) for one in random],
-    )
+    return [
+        *(_sampled(one, Drawn.DOUBTFUL, asking) for one in doubtful),
+        *(_sampled(one, Drawn.RANDOM, asking) for one in random),
+    ]
 
 
 def draw_gold(planted: Sequence[Candidate], judged: Iterable[Verdict], asking: Asking) -> list[Sampled]:
@@ -123,16 +124,6 @@ def doubt(verdict: Verdict | None) -> float:
     confidence = _UNKNOWN_CONFIDENCE if verdict.confidence is None else verdict.confidence
     doubted = 1 - confidence * share
     return (1 + doubted) / 2 if verdict.needs_review else doubted / 2
-
-
-def interleave(*groups: Sequence[Sampled]) -> list[Sampled]:
-    """Spread groups evenly over one list, so that who stops early has seen some of each."""
-    placed = [
-        ((place + 0.5) / len(group), number, one)
-        for number, group in enumerate(groups)
-        for place, one in enumerate(group)
-    ]
-    return [one for *_, one in sorted(placed, key=lambda entry: entry[:2])]
 
 
 def merge(before: Iterable[Sampled], now: Iterable[Sampled]) -> list[Sampled]:

@@ -5,7 +5,6 @@ from firstfault.annotate.argilla.sampling import (
     doubt,
     draw,
     draw_gold,
-    interleave,
     merge,
 )
 from firstfault.datasets.records import Drawn, Problem, Solution, Verdict, VerdictStatus
@@ -92,15 +91,6 @@ def test_half_of_golds_suggestions_mislead_and_they_look_like_the_others():
     assert {(one.suggestion.judge, one.suggestion.confidence) for one in gold} <= looks
     assert all(0 <= one.suggestion.first_fault < one.steps for one in gold)
     assert all(one.suggestion is None for one in draw_gold(MANY, judged, Asking(blind=Blind.ALL)))
-
-
-def test_who_stops_early_has_seen_some_of_each():
-    gold = draw_gold(MANY[:10], [], Asking())
-    order = interleave(draw(MANY[100:], Asking(size=100)), gold)
-    assert len(order) == 110
-    first = [one.drawn for one in order[:55]]
-    assert 4 <= first.count(Drawn.GOLD) <= 6
-    assert 9 <= first.count(Drawn.RANDOM) <= 11
 
 
 def test_asking_for_more_keeps_what_was_shown():
