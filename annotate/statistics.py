@@ -1,4 +1,6 @@
-"""Paired statistics of two models on the same problems."""
+"""Intervals of shares and of their differences, and paired statistics of two models on the same problems."""
+
+from collections.abc import Sequence
 
 from ..datasets.records import Record
 
@@ -27,18 +29,55 @@ def wilson_interval(successes: int, n: int, *, confidence: float = 0.95) -> Inte
     Raises:
         ValueError: If the counts are impossible.
     """
-    from statistics import NormalDist
-
     if not 0 <= successes <= n or n < 1:
         raise ValueError(f"{successes} of {n} is not a proportion")
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    share = successes / n
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
-    # Rounding must not push the estimate out of its own interval at 0 and n successes.
-    return Interval(
-        value=share, low=max(0.0, min(centre - half, share)), high=min(1.0, max(centre + half, share))
-    )
+    return _wilson(successes / n, n, confidence)
+
+
+def clustered_interval(clusters: Sequence[tuple[int, int]], *, confidence: float = 0.95) -> Interval:
+    """Return a proportion of observations that come in clusters, with its Wilson score interval.
+
+    Observations of one cluster resemble each other, so that they count for less: Wilson's formula gets their
+    number divided by the design effect, which is the variance of the share between clusters over what it
+    would be without them (Rao and Scott, "A simple method for the analysis of clustered binary data",
+    Biometrics 48 (1992)). Where all outcomes are alike that can't be estimated, and observations of one
+    cluster count as if they were the same one. With clusters of one it is `wilson_interval`.
+
+    Args:
+        clusters: (successes, n) of each; at least one n is not 0.
+        confidence: Coverage, in (0, 1).
+
+    Raises:
+        ValueError: If the counts are impossible.
+    """
+    filled = [(successes, n) for successes, n in clusters if n]
+    if not filled or any(not 0 <= successes <= n for successes, n in filled):
+        raise ValueError("these clusters make no proportion")
+    total = sum(n for _, n in filled)
+    share = sum(successes for successes, _ in filled) / total
+    # What it is where outcomes of one cluster are always alike.
+    effect = sum(n * n for _, n in filled) / total
+    if 0 < share < 1 and len(filled) > 1:
+        between = sum((successes - n * share) ** 2 for successes, n in filled)
+        between *= len(filled) / (len(filled) - 1)
+        effect = between * (total - 1) / (total * total * share * (1 - share))
+    # Chance alone must not make clusters tell more than independent observations would.
+    return _wilson(share, total / min(max(effect, 1.0), total), confidence)
+
+
+def difference_interval(first: Interval, second: Interval) -> Interval:
+    """Return the difference of two independent proportions with its interval, of the same coverage.
+
+    Formula: Newcombe, "Interval estimation for the difference between independent proportions", Stat. Med.
+    17 (1998), method 10, for the Wilson intervals of the two.
+
+    Returns:
+        first - second, in [-1, 1].
+    """
+    value = first.value - second.value
+    below = ((first.value - first.low) ** 2 + (second.high - second.value) ** 2) ** 0.5
+    above = ((first.high - first.value) ** 2 + (second.value - second.low) ** 2) ** 0.5
+    return Interval(value=value, low=max(-1.0, value - below), high=min(1.0, value + above))
 
 
 def mcnemar_p(regressions: int, improvements: int) -> float:
@@ -88,3 +127,15 @@ def bootstrap_drop(
     drops = (counts[:, 0] - counts[:, 1]) / n
     low, high = np.quantile(drops, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Interval(value=(regressions - improvements) / n, low=float(low), high=float(high))
+
+
+def _wilson(share: float, n: float, confidence: float) -> Interval:
+    from statistics import NormalDist
+
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
+    # Rounding must not push the estimate out of its own interval at 0 and n successes.
+    return Interval(
+        value=share, low=max(0.0, min(centre - half, share)), high=min(1.0, max(centre + half, share))
+    )

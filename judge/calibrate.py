@@ -11,15 +11,12 @@ from collections.abc import Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from ..annotate.calibration_error import Reliability, measure_reliability
 from ..datasets.errors import ConfigError
 from ..datasets.records import Verdict
-from .calibration_error import measure_reliability
 from .curve import Calibration, Curve, Quality, after, calibrated, key_of
 from .panel import PanelJudge, combine
 from .voting import USABLE, Rule
-
-if TYPE_CHECKING:
-    from .curve import Reliability
 
 ENOUGH = 50
 """Fewest verdicts with a confidence to fit a curve to, and to report it on."""

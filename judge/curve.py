@@ -11,28 +11,10 @@ from typing import Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from ..annotate.statistics import Interval
+from ..annotate.calibration_error import Reliability
 from ..datasets.errors import ConfigError
 from ..datasets.records import Record, Verdict
 from .case import Case, Judge
-
-
-class Bin(Record):
-    """One bar of a reliability curve."""
-
-    items: int
-    confidence: float
-    """Mean stated."""
-    right: float
-    """Share whose first fault was named exactly."""
-
-
-class Reliability(Record):
-    """How stated confidence and being right go together."""
-
-    error: Interval
-    """Expected calibration error, in [0, 1], with its bootstrap interval."""
-    bins: tuple[Bin, ...]
 
 
 class Curve(Record):

@@ -4,7 +4,13 @@ from math import comb
 
 import numpy as np
 import pytest
-from firstfault.annotate.statistics import bootstrap_drop, mcnemar_p, wilson_interval
+from firstfault.annotate.statistics import (
+    bootstrap_drop,
+    clustered_interval,
+    difference_interval,
+    mcnemar_p,
+    wilson_interval,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -80,3 +86,71 @@ def test_drawing_counts_equals_resampling_pairs(flips):
 def test_impossible_flips_are_refused(flips):
     with pytest.raises(ValueError, match="flips"):
         bootstrap_drop(*flips)
+
+
+def test_the_interval_of_a_difference_is_the_published_one():
+    # Newcombe, Stat. Med. 17 (1998) 873-890, table II, method 10, contrasts (a), (c) and (h).
+    for first, second, low, high in [
+        ((56, 70), (48, 80), 0.0524, 0.3339),
+        ((9, 10), (3, 10), 0.1705, 0.8090),
+        ((10, 10), (0, 10), 0.6075, 1.0),
+    ]:
+        found = difference_interval(wilson_interval(*first), wilson_interval(*second))
+        assert found.value == pytest.approx(first[0] / first[1] - second[0] / second[1])
+        assert (round(found.low, 4), round(found.high, 4)) == (low, high)
+
+
+@given(first=COUNTS, second=COUNTS)
+def test_a_difference_turns_round_with_its_sides_and_stays_possible(first, second):
+    a, b = wilson_interval(*first), wilson_interval(*second)
+    found, turned = difference_interval(a, b), difference_interval(b, a)
+    assert -1 <= found.low <= found.value <= found.high <= 1
+    assert (found.low, found.high) == pytest.approx((-turned.high, -turned.low))
+
+
+@given(outcomes=st.lists(st.booleans(), min_size=1, max_size=60))
+def test_clusters_of_one_are_no_clusters(outcomes):
+    found = clustered_interval([(int(one), 1) for one in outcomes])
+    plain = wilson_interval(sum(outcomes), len(outcomes))
+    assert (found.value, found.low, found.high) == pytest.approx((plain.value, plain.low, plain.high))
+
+
+@given(outcomes=st.lists(st.booleans(), min_size=2, max_size=60), copies=st.integers(2, 5))
+def test_saying_everything_several_times_adds_nothing(outcomes, copies):
+    once = clustered_interval([(int(one), 1) for one in outcomes])
+    often = clustered_interval([(copies * one, copies) for one in outcomes])
+    assert often.value == pytest.approx(once.value)
+    # The two estimates of a variance from n differ by the n - 1 they divide by.
+    assert often.high - often.low == pytest.approx(once.high - once.low, rel=0.3)
+    assert often.high - often.low >= 0.99 * (once.high - once.low)
+
+
+@given(
+    clusters=st.lists(
+        st.integers(0, 6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), max_size=30
+    )
+)
+def test_clusters_never_tell_more_than_independent_observations(clusters):
+    successes, n = sum(one for one, _ in clusters), sum(of for _, of in clusters)
+    if not n:
+        with pytest.raises(ValueError, match="proportion"):
+            clustered_interval(clusters)
+        return
+    found, plain = clustered_interval(clusters), wilson_interval(successes, n)
+    assert 0 <= found.low <= found.value <= found.high <= 1
+    assert found.value == pytest.approx(plain.value)
+    assert found.high - found.low >= plain.high - plain.low - 1e-12
+
+
+def test_intervals_of_clusters_hold_the_truth_as_often_as_they_say():
+    # Each item has a rate of its own (uniform), and four people look at it: the mean of all items is 1/2.
+    rng = np.random.default_rng(0)
+    covered = {"clustered": 0, "plain": 0}
+    for _ in range(600):
+        heads = rng.binomial(4, rng.uniform(0, 1, size=40))
+        clustered = clustered_interval([(int(one), 4) for one in heads])
+        plain = wilson_interval(int(heads.sum()), 160)
+        covered["clustered"] += clustered.low <= 0.5 <= clustered.high
+        covered["plain"] += plain.low <= 0.5 <= plain.high
+    assert covered["clustered"] / 600 > 0.93
+    assert covered["plain"] / 600 < 0.90

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..annotate.statistics import Interval
-from .curve import Bin, Reliability
+from ..datasets.records import Record
+from .statistics import Interval
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,6 +16,24 @@ BINS = 10
 """Of equal width, over [0, 1]."""
 
 _RESAMPLES = 500
+
+
+class Bin(Record):
+    """One bar of a reliability curve."""
+
+    items: int
+    confidence: float
+    """Mean stated."""
+    right: float
+    """Share whose first fault was named exactly."""
+
+
+class Reliability(Record):
+    """How stated confidence and being right go together."""
+
+    error: Interval
+    """Expected calibration error, in [0, 1], with its bootstrap interval."""
+    bins: tuple[Bin, ...]
 
 
 def measure_reliability(confidence: Sequence[float], right: Sequence[bool], *, seed: int = 0) -> Reliability:

@@ -1,7 +1,7 @@
 from random import Random
 
 import pytest
-from firstfault.judge.calibration_error import measure_reliability
+from firstfault.annotate.calibration_error import measure_reliability
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
