@@ -74,7 +74,7 @@ def _interval(items: Sequence[Cell], statistic: Statistic, confidence: float, se
     # Resampling items draws the counts of the cells from a multinomial; the first row is the data.
     observed = np.array(list(cells.values()), dtype=np.float64)
     drawn = np.random.default_rng(seed).multinomial(len(items), observed / len(items), size=_RESAMPLES)
-    counts = np.vstack([observed, drawn])
+    counts = np.vstack([observed, drawn.astype(np.float64)])
     with np.errstate(divide="ignore", invalid="ignore"):
         values = statistic(counts, list(cells), categories)
     if not np.isfinite(values[0]):

@@ -29,7 +29,7 @@ def settle(reviews: Iterable[Review]) -> dict[str, Settlement]:
     agree on the first fault and differ on its type, the verdict has no type.
     """
     latest: dict[tuple[str, str], Review] = {}
-    for review in sorted(reviews, key=_when):
+    for review in sorted(reviews, key=when):
         latest[review.solution_id, review.reviewer] = review
     by_solution: dict[str, list[Review]] = {}
     for review in latest.values():
@@ -46,6 +46,11 @@ def overrule(verdicts: Sequence[Verdict], reviews: Iterable[Review]) -> list[Ver
     return [_overruled(verdict, settled.get(verdict.solution_id)) for verdict in verdicts]
 
 
+def when(review: Review) -> str:
+    """When a person said it, as far as is known; sorts by time."""
+    return review.updated_at or review.created_at or ""
+
+
 def _overruled(verdict: Verdict, settlement: Settlement | None) -> Verdict:
     if settlement is None:
         return verdict
@@ -55,7 +60,7 @@ def _overruled(verdict: Verdict, settlement: Settlement | None) -> Verdict:
 
 
 def _settled(reviews: Sequence[Review]) -> Settlement:
-    kept = tuple(sorted(reviews, key=lambda one: (one.adjudicates, _when(one), one.reviewer)))
+    kept = tuple(sorted(reviews, key=lambda one: (one.adjudicates, when(one), one.reviewer)))
     final = [one for one in kept if one.adjudicates and one.status in DECIDED]
     if final:
         return Settlement(_verdict(final[-1:]), disputed=False, reviews=kept)
@@ -85,7 +90,3 @@ def _verdict(agreed: Sequence[Review]) -> Verdict:
         rationale=next((one.rationale for one in ordered if one.rationale), ""),
         corrected_step=next((one.corrected_step for one in ordered if one.corrected_step), None),
     )
-
-
-def _when(review: Review) -> str:
-    return review.updated_at or review.created_at or ""

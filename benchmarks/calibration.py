@@ -11,9 +11,9 @@ import argparse
 import json
 from collections.abc import Sequence
 
+from firstfault.annotate.calibration_error import measure_reliability
 from firstfault.datasets.records import Verdict
 from firstfault.judge.calibrate import Asked, Labelled, calibrate
-from firstfault.annotate.calibration_error import measure_reliability
 from firstfault.judge.curve import Calibration, calibrated
 from firstfault.judge.panel import PanelJudge, combine, places
 from firstfault.judge.voting import USABLE, Rule

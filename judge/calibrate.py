@@ -9,7 +9,7 @@ fitted with members that were calibrated on other solutions.
 
 from collections.abc import Sequence
 from random import Random
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ..annotate.calibration_error import Reliability, measure_reliability
 from ..datasets.errors import ConfigError

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 COUNTS = st.integers(1, 500).flatmap(
     lambda n: st.tuples(st.integers(0, n), st.just(n)),
 )
+CLUSTER = st.integers(0, 6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 FLIPS = st.tuples(st.integers(0, 60), st.integers(0, 60), st.integers(1, 60)).map(
     lambda t: (t[0], t[1], sum(t)),
 )
