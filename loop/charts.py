@@ -8,7 +8,7 @@ light and dark themes. No text from outside enters a picture except through esca
 
 from collections.abc import Sequence
 from math import ceil, floor
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from markupsafe import Markup
 
@@ -16,11 +16,15 @@ from ..annotate.statistics import Interval
 from .report import FaultPosition, Role
 
 BINS = 10
-_SHAPES: dict[Role, Markup] = {
+Kind = Role | Literal["people", "judge"]
+"""What a mark or a bar is about; names its colour."""
+_SHAPES: dict[Kind, Markup] = {
     # Shape and colour both tell the models apart, for those who don't see the colours and on paper.
     "full_precision": Markup('<path d="M0-6.5 6.5 0 0 6.5-6.5 0z"/>'),
     "quantized": Markup('<circle r="5" class="hollow"/>'),
     "restored": Markup('<circle r="5.5"/>'),
+    "people": Markup('<circle r="5.5"/>'),
+    "judge": Markup('<circle r="5" class="hollow"/>'),
 }
 
 
@@ -46,7 +50,7 @@ class Scale(NamedTuple):
 class Mark(NamedTuple):
     """A dot with its whisker."""
 
-    role: Role
+    role: Kind
     estimate: Interval
 
 
@@ -132,7 +136,7 @@ def masses(positions: Sequence[FaultPosition], bins: int = BINS) -> list[float]:
     return [mass / len(positions) for mass in total] if positions else total
 
 
-def histogram(role: Role, shares: Sequence[float], top: float, label: str) -> Markup:
+def histogram(role: Kind, shares: Sequence[float], top: float, label: str) -> Markup:
     """Draw shares as columns up to `top`, the value of the tallest column of the whole figure."""
     height, width = 120, 100 / len(shares)
     drawn = [
@@ -147,6 +151,18 @@ def histogram(role: Role, shares: Sequence[float], top: float, label: str) -> Ma
     inner = Markup('<g class="{}">{}</g>').format(role, Markup("").join(drawn))
     base = Markup('<line class="base" x1="0" x2="100%" y1="{0}" y2="{0}"/>').format(height)
     return _svg(height + 1, label, [inner, base])
+
+
+def labels(names: Sequence[str]) -> Markup:
+    """Draw names under the columns of a `histogram`."""
+    width = 100 / len(names)
+    drawn = [
+        Markup('<text x="{}%" y="13" text-anchor="middle">{}</text>').format(
+            round((k + 0.5) * width, 2), name
+        )
+        for k, name in enumerate(names)
+    ]
+    return _svg(18, "", drawn)
 
 
 def curve(points: Sequence[tuple[float, float]], low: float, high: float, label: str) -> Markup:

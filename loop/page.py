@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..annotate.statistics import Interval
 from ..datasets.records import ErrorType, Pair, Solution
-from . import charts, wording
+from . import charts, reviewed, wording
 from .report import ErrorMix, Regression, Report, Role
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def _context(report: Report) -> dict[str, Any]:
         "histograms": _histograms(report),
         "curves": _curves(report),
         "judges": _judges(report),
+        "reviewed": reviewed.view(report.reviews) if report.reviews is not None else None,
         "view": view_solution,
         "pair_sides": pair_sides,
         "kinds": _kinds(report.regressions),

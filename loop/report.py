@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
+from ..annotate.argilla.figures import ReviewFigures
 from ..annotate.compare import Comparison, Measurement
 from ..annotate.statistics import Interval, wilson_interval
 from ..datasets.records import ErrorType, Pair, Problem, Record, Solution, Verdict
@@ -192,6 +193,8 @@ class Report(Figure):
     error_mix: dict[Role, ErrorMix] = {}
     fault_positions: dict[Role, tuple[FaultPosition, ...]] = {}
     judges: tuple[JudgeAgreement, ...] = ()
+    reviews: ReviewFigures | None = None
+    """What people said who looked at the judges' verdicts."""
     training: tuple[TrainingPoint, ...] = ()
     regressions: tuple[Regression, ...] = Field(default=(), max_length=MOST_REGRESSIONS)
     notes: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from ..annotate.argilla.figures import ReviewFigures
 from ..annotate.compare import Comparison, compare, measure
 from ..annotate.statistics import Interval
 from ..datasets.records import Pair, Solution, Split, Verdict
@@ -53,6 +54,7 @@ def summarise(config: RunConfig, folder: RunFolder, *, command: str = "") -> Rep
         error_mix=mix,
         fault_positions=places,
         judges=tuple(JudgeAgreement.model_validate(row) for row in folder.facts("judges").get("rows", [])),
+        reviews=read_reviews(folder),
         training=_training(folder, name),
         regressions=_regressions(folder, name),
         notes=_notes(folder),
@@ -167,6 +169,12 @@ def _regressions(folder: RunFolder, name: str) -> tuple[Regression, ...]:
         for case, verdict in shown[:MOST_REGRESSIONS]
         if case.full_precision is not None
     )
+
+
+def read_reviews(folder: RunFolder) -> ReviewFigures | None:
+    """Read what people's reviews of this run say, if there are any."""
+    found = folder.facts("reviews")
+    return ReviewFigures.model_validate(found) if found else None
 
 
 def _training(folder: RunFolder, name: str) -> tuple[TrainingPoint, ...]:

@@ -6,15 +6,17 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ..annotate.argilla.figures import ReviewFigures
 from ..annotate.statistics import Interval
 from ..datasets.records import ErrorType
-from . import charts, wording
+from . import charts, reviewed, wording
 from .report import Report, Role, VariantReport
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _HEIGHTS = " ▁▂▃▄▅▆▇█"
 _STYLES: dict[Role, str] = {"full_precision": "bold", "quantized": "yellow", "restored": "blue"}
 _BAR_WIDTH = 28
+_SHORT_BAR = 16
 _WIDE = 96
 
 
@@ -31,7 +33,8 @@ def show(report: Report, console: Console, *, html: Path | None = None) -> None:
     console.print(Text(_safe(" ".join(wording.summary(report)))))
     console.print()
     console.print(variants_table(report, narrow=console.width < _WIDE))
-    for part in (error_picture(report), position_picture(report)):
+    reviews = None if report.reviews is None else reviews_picture(report.reviews)
+    for part in (error_picture(report), position_picture(report), reviews):
         if part is not None:
             console.print()
             console.print(part)
@@ -99,6 +102,53 @@ def position_picture(report: Report) -> RenderableType | None:
             Text(f"{wording.count(len(found), 'fault')}, half in the first {wording.middle(found)}"),
         )
     return Group(Text("Where it breaks: first fault relative to the solution's length", style="bold"), table)
+
+
+def reviews_picture(figures: ReviewFigures) -> RenderableType:
+    """Draw what people's reviews say: sentences, who agrees with whom, and the reviewers."""
+    findings = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for sentence in reviewed.lead(figures):
+        findings.add_row("·", Text(_safe(sentence)))
+    parts: list[RenderableType] = [Text("Reviewed by people", style="bold"), findings]
+    lines = [*reviewed.agreement_lines(figures), *reviewed.anchoring_lines(figures)]
+    if lines:
+        table = _grid()
+        for line in lines:
+            style = "yellow" if line.kind == "judge" else "blue"
+            table.add_row(
+                line.name,
+                Text(bar(line.share.value, _SHORT_BAR), style=style),
+                Text(f"{wording.percent(line.share.value, 0):>4} ({wording.interval(line.share, 0)})"),
+                Text(line.of, style="dim"),
+            )
+        parts += ["", Text("The same first fault", style="bold"), table]
+    if figures.reviewers:
+        parts += ["", _reviewers_table(figures)]
+    return Group(*parts)
+
+
+def _reviewers_table(figures: ReviewFigures) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("reviewer", overflow="fold")
+    for name in ("reviews", "per hour", "planted\nstep right", "wrong hint\nfollowed", "κ with\njudge"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in figures.reviewers:
+        kappa = one.with_judge.kappa_first_fault
+        table.add_row(
+            Text(_safe(one.reviewer)),
+            f"{one.reviews:,}",
+            "" if one.per_hour is None else f"{one.per_hour:.0f}",
+            _whole_share(one.gold_first_fault),
+            _whole_share(one.misled),
+            "" if kappa is None else f"{kappa.value:.2f} ({reviewed.coefficient(kappa)})",
+        )
+    return table
+
+
+def _whole_share(estimate: Interval | None) -> str:
+    if estimate is None:
+        return ""
+    return f"{wording.percent(estimate.value, 0)} ({wording.interval(estimate, 0)})"
 
 
 def bar(share: float, width: int) -> str:

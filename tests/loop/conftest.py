@@ -1,9 +1,13 @@
 """A report with invented figures, as a run would fill it."""
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from firstfault.annotate.argilla.agreement import measure_reviews
+from firstfault.annotate.argilla.figures import ReviewFigures
+from firstfault.annotate.argilla.sampling import What
 from firstfault.annotate.compare import Measurement
 from firstfault.annotate.statistics import Interval
 from firstfault.datasets.records import ErrorType, Finish, Pair, Problem, Solution, Subtype, Verdict
@@ -20,6 +24,7 @@ from firstfault.loop.report import (
     TrainingPoint,
     VariantReport,
 )
+from reviewing import Person, review_by
 
 FULL = Interval(value=0.968, low=0.951, high=0.979)
 HEADLINE = "rtn-w2g32"
@@ -144,6 +149,20 @@ def regression(number: int) -> Regression:
     )
 
 
+PEOPLE = (
+    Person("reviewer-3f2a", 0.95, 0.92, follows=0.1, seconds=50),
+    Person("reviewer-a91c", 0.9, follows=0.15, share=0.9, seconds=75),
+    Person("reviewer-c04e", 0.9, follows=0.9, share=0.5, seconds=25),
+)
+
+
+def review_figures(people: Sequence[Person] = PEOPLE, **options: Any) -> ReviewFigures:
+    """Figures of simulated reviews."""
+    settings: dict[str, Any] = {"solutions": 300, "size": 150, "gold": 40, "adjudicator": "reviewer-d11b"}
+    found = review_by(people, **{**settings, "what": What.DOUBTFUL, "abstains": 0.05, **options})
+    return measure_reviews(found.reviews, found.sampled, found.verdicts)
+
+
 @pytest.fixture(scope="session")
 def sample_report() -> Report:
     return make_report()
@@ -220,6 +239,7 @@ def make_report() -> Report:
                 ),
             ),
         ),
+        reviews=review_figures(),
         training=tuple(
             TrainingPoint(
                 step=k,
