@@ -54,8 +54,8 @@ def agreement_lines(figures: ReviewFigures) -> list[Line]:
     among, judge, blind = figures.among_reviewers, figures.judge, figures.judge_blind
     found = [
         ("People, with each other", among.solutions, among.first_fault),
-        ("Judge, as people settled it", judge.solutions, judge.first_fault),
-        ("Judge, as settled blind", blind.solutions, blind.first_fault),
+        ("Judge, as people settled it", judge.labelled, judge.first_fault),
+        ("Judge, as settled blind", blind.labelled, blind.first_fault),
     ]
     return [
         Line("judge" if number else "people", name, _solutions(of), share)

@@ -251,6 +251,7 @@ def _judged(pairs: Sequence[tuple[Verdict, Verdict]], seed: int) -> Judged:
     sure = [(confidence, right) for confidence, right in outcomes if confidence is not None]
     return Judged(
         solutions=len(pairs),
+        labelled=len(labelled),
         answered=_share([(judge.status in DECIDED, 1) for _, judge in pairs]),
         first_fault=_share([(_names(people, judge), 1) for people, judge in labelled]),
         within_one=_share([_alike([_step(people), _step(judge)], _near) for people, judge in labelled]),

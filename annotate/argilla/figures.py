@@ -102,8 +102,10 @@ class Judged(Record):
 
     solutions: int
     """That people settled."""
+    labelled: int
+    """Of them that the judge labels at all; the shares below are of these."""
     answered: Interval | None
-    """Share of them that the judge labels at all; the other shares are of these."""
+    """Their share."""
     first_fault: Interval | None
     within_one: Interval | None
     error_type: Interval | None

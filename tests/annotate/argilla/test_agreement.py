@@ -127,7 +127,7 @@ def test_where_the_judge_says_nothing_does_not_count_as_blinded():
     figures = measure_reviews(found.reviews, found.sampled, found.verdicts)
     labelled = {one.solution_id for one in found.verdicts if one.status is VerdictStatus.FAULTY}
     unseen = {one.solution_id for one in found.sampled if one.suggestion is None}
-    assert figures.judge.solutions == 400
+    assert (figures.judge.solutions, figures.judge.labelled) == (400, len(labelled))
     assert figures.judge.answered.value == len(labelled) / 400
     assert figures.judge_blind.solutions == len(labelled & unseen)
     assert figures.anchoring.blind == 2 * len(labelled & unseen)
@@ -210,6 +210,15 @@ def test_unsure_is_no_label_and_on_gold_it_is_not_right():
     assert (a.misleading, a.misled.value, b.misled.value) == (1, 0, 0)
     # Nor does "unsure" name the same first fault as "clean", though neither names a step.
     assert figures.anchoring.blind_same.value == 0
+
+
+def test_anchoring_is_by_what_was_shown_and_not_by_what_the_judge_says_since():
+    shown = verdict("s", 1)
+    reviews = [review("s", name, 1, suggestion=shown) for name in "ab"]
+    figures = measure_reviews(reviews, [asked("s", suggestion=shown)], [verdict("s", 3)])
+    assert (figures.anchoring.shown, figures.anchoring.shown_same.value) == (2, 1)
+    assert figures.judge.first_fault.value == 0
+    assert figures.judge_blind.solutions == 0
 
 
 def test_only_the_last_review_of_each_person_counts():
