@@ -11,7 +11,8 @@ from .asking import agree_to_cost, load_rollout, read_panel
 from .options import Json, Out, tell
 
 if TYPE_CHECKING:
-    from ..judge.curve import Bin, Calibration
+    from ..annotate.calibration_error import Bin
+    from ..judge.curve import Calibration
     from ..judge.labels import LabelledCase
 
 

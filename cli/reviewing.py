@@ -149,6 +149,8 @@ def _show(review: "RunReview", result: "PullResult", path: Path, as_json: bool) 
 
     from rich.console import Console
 
+    from ..loop.terminal import reviews_picture
+
     states = _states(result)
     refused = [one for each in result.pulled for one in each.refused]
     complete = review.completed(result.reviews)
@@ -163,6 +165,7 @@ def _show(review: "RunReview", result: "PullResult", path: Path, as_json: bool) 
             "disputed": result.disputed,
             "reviewers": {name: dict(found) for name, found in states.items()},
             "refused": [one._asdict() for one in refused],
+            "figures": result.figures.model_dump(mode="json"),
         }
         print(json.dumps(told, ensure_ascii=False))
         return
@@ -181,6 +184,9 @@ def _show(review: "RunReview", result: "PullResult", path: Path, as_json: bool) 
     for one in refused:
         who = review.pseudonyms.name(one.reviewer)
         print(f"  refused: {who} on {one.solution_id}: {one.reason}; ask them to mend it")
+    if result.reviews:
+        console.print()
+        console.print(reviews_picture(result.figures))
     if result.disputed:
         print(
             f"{result.disputed} disputed. To have another person decide:"

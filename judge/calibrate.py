@@ -202,7 +202,7 @@ def _too_little(fit: Sequence[_Point], report: Sequence[_Point]) -> str | None:
 def _quality(curve: Curve, report: Sequence[_Point], seed: int) -> Quality:
     right = [point.is_right for point in report]
 
-    def reliability(confidence: Sequence[float]) -> "Reliability":
+    def reliability(confidence: Sequence[float]) -> Reliability:
         return measure_reliability(confidence, right, seed=seed)
 
     stated = [point.confidence for point in report]

@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from ..annotate.argilla.agreement import measure_reviews
 from ..annotate.argilla.asking import Asking, What
 from ..annotate.argilla.connection import Connection
 from ..annotate.argilla.dataset import Place, find_dataset, open_dataset
 from ..annotate.argilla.entry import Entry, make_entry
+from ..annotate.argilla.figures import ReviewFigures
 from ..annotate.argilla.form import Form
 from ..annotate.argilla.opinions import opinions
 from ..annotate.argilla.people import Account, Pseudonyms, ensure_people
@@ -53,6 +55,8 @@ class PullResult(NamedTuple):
     withdrawn: int
     disputed: int
     """Disputes that nobody has decided yet."""
+    figures: ReviewFigures
+    """What the reviews say."""
 
 
 class RunReview:
@@ -164,9 +168,11 @@ class RunReview:
             }
             now = {**kept, **there}
             reviews = [now[key] for key in sorted(now)]
+            figures = measure_reviews(reviews, sampled.values(), self.verdicts)
             if save:
                 if before != now:
                     write_records(self.folder.reviews_path(self.variant, Split.MINING), reviews)
+                self.folder.write_facts("reviews", figures.model_dump(mode="json"))
                 self.pseudonyms.save()
         return PullResult(
             pulled=tuple(pulled),
@@ -175,6 +181,7 @@ class RunReview:
             changed=sum(key in before and before[key] != now[key] for key in now),
             withdrawn=sum(key not in now for key in before),
             disputed=len(self._disputed(reviews)),
+            figures=figures,
         )
 
     def completed(self, reviews: Sequence[Review]) -> int:

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 from firstfault.annotate.argilla.server.environment import ensure_environment
 from firstfault.datasets.errors import ConfigError
+from hypothesis import settings
 from serving import Serving
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 TEMPLATE = (
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' }}"

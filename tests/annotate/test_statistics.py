@@ -71,7 +71,7 @@ def test_the_bootstrap_interval_holds_the_drop_and_repeats_for_a_seed(flips, see
     assert interval == bootstrap_drop(*flips, seed=seed)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(flips=FLIPS)
 def test_drawing_counts_equals_resampling_pairs(flips):
     regressions, improvements, n = flips

@@ -51,12 +51,16 @@ def test_the_whole_way(environment, serving, tmp_path, capsys):
     status = said(capsys, "status", run)
     assert "0 of 10 solutions complete. 1 reviews: 1 new, 0 changed, 0 taken back." in status
     assert "refused: " in status
+    assert "1 person gave 1 review of " in status
     assert not (run / "reviews" / "rtn-w3g32.mining.parquet").exists()
+    assert not (run / "facts" / "reviews.json").exists()
     pulled = said(capsys, "pull", run)
     assert "dora (reviewer-" in pulled
     assert "2 submitted, 0 drafts, 0 discarded" in pulled
     known = json.loads(said(capsys, "pull", run, "--json"))
     assert (known["reviews"], known["new"], len(known["refused"])) == (1, 0, 1)
+    assert known["figures"]["reviewers"][0]["reviews"] == 1
+    assert json.loads((run / "facts" / "reviews.json").read_text()) == known["figures"]
 
 
 def test_without_a_server_it_says_how_to_start_one(tmp_path, capsys, monkeypatch):

@@ -96,7 +96,7 @@ KINDS = st.sampled_from([PROBLEMS, SOLUTIONS, VOTES, VERDICTS, REVIEWS, PAIRS])
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "parquet"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(records=KINDS.flatmap(lambda kind: st.lists(kind, min_size=1, max_size=4)))
 def test_every_kind_of_record_comes_back_as_it_was(tmp_path_factory, ending, records: list[Record]):
     path = tmp_path_factory.mktemp("store") / f"records.{ending}"

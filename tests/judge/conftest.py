@@ -5,11 +5,6 @@ from types import ModuleType
 import pytest
 from firstfault.annotate.engines.engine import Completion, Prompt, Sampling
 from firstfault.datasets.records import Finish
-from hypothesis import settings
-
-# How long an example takes says more about the machine than about the code.
-settings.register_profile("judge", deadline=None)
-settings.load_profile("judge")
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 

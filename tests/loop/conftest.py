@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from firstfault.annotate.argilla.agreement import measure_reviews
+from firstfault.annotate.argilla.asking import What
 from firstfault.annotate.argilla.figures import ReviewFigures
-from firstfault.annotate.argilla.sampling import What
 from firstfault.annotate.compare import Measurement
 from firstfault.annotate.statistics import Interval
 from firstfault.datasets.records import ErrorType, Finish, Pair, Problem, Solution, Subtype, Verdict
@@ -24,7 +24,7 @@ from firstfault.loop.report import (
     TrainingPoint,
     VariantReport,
 )
-from reviewing import Person, review_by
+from simulated_reviews import Person, review_by
 
 FULL = Interval(value=0.968, low=0.951, high=0.979)
 HEADLINE = "rtn-w2g32"

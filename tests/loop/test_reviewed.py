@@ -2,16 +2,16 @@ import json
 
 import pytest
 from firstfault.annotate.argilla.agreement import measure_reviews
+from firstfault.annotate.argilla.asking import What
 from firstfault.annotate.argilla.figures import ReviewFigures, Said
-from firstfault.annotate.argilla.sampling import What
 from firstfault.annotate.statistics import Interval
 from firstfault.loop import reviewed
 from firstfault.loop.folder import RunFolder
 from firstfault.loop.page import render
 from firstfault.loop.summary import read_reviews
 from firstfault.loop.terminal import reviews_picture
-from reviewing import Person, review_by
 from rich.console import Console
+from simulated_reviews import Person, review_by
 
 SECTION = "Reviewed by people"
 HOSTILE = "\x1b[2J<script>alert(1)</script>[red]"

@@ -5,14 +5,15 @@ from random import Random
 
 import pytest
 from firstfault.annotate.argilla.agreement import measure_reviews
+from firstfault.annotate.argilla.asking import Blind, What
 from firstfault.annotate.argilla.figures import ReviewFigures, Said
 from firstfault.annotate.argilla.pace import pace
-from firstfault.annotate.argilla.sampling import Blind, Sampled, What
+from firstfault.annotate.argilla.sampling import Sampled
 from firstfault.annotate.reviews import PEOPLE
 from firstfault.datasets.records import Drawn, ErrorType, Review, Verdict, VerdictStatus
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reviewing import Person, review_by
+from simulated_reviews import Person, review_by
 
 CAREFUL = (Person("ann", 0.95), Person("bob", 0.85))
 
@@ -268,7 +269,7 @@ def test_peoples_own_verdicts_are_no_judge():
         measure_reviews([review("s", "a", 1)], [asked("s")], [people])
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     random=st.randoms(use_true_random=False),
     blind=st.sampled_from(Blind),

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import NamedTuple
 
-from firstfault.annotate.argilla.sampling import Blind, Candidate, Sampled, What, draw, draw_gold
+from firstfault.annotate.argilla.asking import Asking, Blind, What
+from firstfault.annotate.argilla.sampling import Candidate, Sampled, draw, draw_gold
 from firstfault.annotate.reviews import settle
 from firstfault.datasets.records import (
     Drawn,
@@ -84,9 +85,10 @@ def review_by(
     truths = {one.solution.id: _truth(one) for one in [*real, *planted]}
     judged = [_judged(_truth(one), rng, judge, abstains) for one in real]
     asked = [one._replace(verdict=verdict) for one, verdict in zip(real, judged, strict=True)]
+    asking = Asking(what=what, size=size, blind=blind, seed=seed)
     sampled = [
-        *draw(asked, what=what, size=size, blind=blind, seed=seed),
-        *draw_gold(planted, judged, blind=blind, seed=seed),
+        *draw(asked, asking),
+        *draw_gold(planted, judged, asking),
     ]
     rng.shuffle(sampled)
     reviews: list[Review] = []
