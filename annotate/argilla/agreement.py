@@ -58,6 +58,7 @@ def measure_reviews(
     real = [one for one in last if drawn.get(one.solution_id) is not Drawn.GOLD]
     own = [one for one in real if not one.adjudicates]
     settled = dict(sorted(settle(real).items()))
+    randomised = {solution for solution, one in asked.items() if one.is_randomised}
     random = {solution for solution in settled if drawn.get(solution) is Drawn.RANDOM}
     against = [
         (one.verdict, judged[solution])
@@ -95,7 +96,7 @@ def measure_reviews(
         with_judge=_accord(against, seed, kappa=True),
         confusion=_confusion(against),
         distances=_distances(against),
-        anchoring=_anchoring([one for one in own if one.solution_id in random], judged),
+        anchoring=_anchoring([one for one in own if one.solution_id in randomised], judged),
         random_open=sum(settled[solution].verdict is None for solution in random),
         judge=_judged(on_random, seed),
         judge_blind=_judged(blind, seed),

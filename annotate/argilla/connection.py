@@ -70,7 +70,7 @@ class Connection:
         except refusal as error:
             # The SDK hides some broken connections in errors of its own.
             hidden = error.__cause__ or error.__context__
-            if isinstance(hidden, httpx.HTTPError):
+            if isinstance(hidden, httpx.TransportError):
                 raise self._silent(hidden) from None
             status: Any = getattr(error, "status_code", None)
             if type(error).__name__ == "ArgillaCredentialsError":

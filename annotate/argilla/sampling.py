@@ -37,6 +37,8 @@ class Sampled(Record):
     """What they are shown beforehand, without its votes; `None` when nothing is."""
     truth: Verdict | None = None
     """Where it is known (gold)."""
+    is_randomised: bool = False
+    """Whether chance alone decided if a suggestion is shown: the only ones that tell what suggestions do."""
 
     @property
     def is_misleading(self) -> bool:
@@ -127,7 +129,11 @@ def doubt(verdict: Verdict | None) -> float:
 
 
 def merge(before: Iterable[Sampled], now: Iterable[Sampled]) -> list[Sampled]:
-    """Add a sample to an earlier one: what is shown stays as it was, and random stays or becomes random."""
+    """Add a sample to an earlier one.
+
+    What is shown stays as it was. A doubtful one that chance draws too becomes a random one, since the random
+    ones would be the easier ones without it; but it was shown for its doubt, so it stays not randomised.
+    """
     found = {one.solution_id: one for one in before}
     for one in now:
         earlier = found.get(one.solution_id)
@@ -155,4 +161,5 @@ def _sampled(candidate: Candidate, drawn: Drawn, asking: Asking) -> Sampled:
         steps=len(candidate.solution.steps),
         drawn=drawn,
         suggestion=None if shown is None else shown.model_copy(update={"votes": (), "usage": Usage()}),
+        is_randomised=drawn is Drawn.RANDOM and blind is Blind.HALF,
     )

@@ -47,7 +47,8 @@ def verdict(solution, fault, error_type=ErrorType.METHOD, **more):
 
 
 def asked(solution, drawn=Drawn.RANDOM, **more):
-    return Sampled(solution_id=solution, steps=6, drawn=drawn, **more)
+    randomised = {"is_randomised": drawn is Drawn.RANDOM, **more}
+    return Sampled(solution_id=solution, steps=6, drawn=drawn, **randomised)
 
 
 def test_nothing_reviewed_is_no_share_of_anything():
@@ -282,3 +283,12 @@ def test_the_order_of_reviews_does_not_matter_and_figures_read_back_as_json(rand
     mixed = [random.sample(part, len(part)) for part in found[:3]]
     assert measure_reviews(*mixed) == figures
     assert ReviewFigures.model_validate_json(figures.model_dump_json()) == figures
+
+
+def test_what_was_shown_for_its_doubt_says_nothing_of_what_suggestions_do():
+    shown = verdict("s", 1)
+    reviews = [review("s", "a", 1, suggestion=shown)]
+    grown = asked("s", suggestion=shown, is_randomised=False)
+    figures = measure_reviews(reviews, [grown], [verdict("s", 1)])
+    assert figures.anchoring.shown == 0
+    assert figures.judge.first_fault.value == 1

@@ -101,3 +101,7 @@ def test_asking_for_more_keeps_what_was_shown():
     assert [one.suggestion for one in both[:50]] == [one.suggestion for one in before]
     assert ids(both, Drawn.RANDOM) == ids(now)
     assert merge(both, now) == both
+    # What was shown for its doubt says nothing of what suggestions do.
+    late = {one.solution_id for one in before} & ids(now)
+    assert late
+    assert {one.solution_id for one in both if one.is_randomised} == ids(now) - late
