@@ -29,6 +29,12 @@ _ORNAMENT = re.compile(r"[\W_]+")
 _BLOCK_EDGE = re.compile(r"\\[\[\]]|\$\$|```|\\(?:begin|end)\{([a-z]+\*?)\}", re.IGNORECASE)
 _CLOSING = {"\\[": "\\]", "$$": "$$", "```": "```"}
 _BLOCK_START = re.compile(r"\\\[|\$\$|```|\\begin\{|\\boxed|\$?\\boxed|\\\(")
+# An own label, which may stand in a heading or be (part of) what is set bold.
+_LABEL = re.compile(
+    r"[ \t>]*(?:#+[ \t]*)?(?P<bold>\*\*)?Step[ \t]+(?P<number>\d+)[ \t]*(?P<closed>\*\*)?"
+    r"[ \t]*(?:[:.)]|[-\u2013\u2014](?=\s)|(?=\n|\Z))[ \t]*(?P<closed_after>\*\*)?\s*",
+    re.IGNORECASE,
+)
 
 Span = tuple[int, int]
 
@@ -76,6 +82,21 @@ def visible_spans(text: str) -> list[Span]:
     if not inside:
         spans.append((position, len(text)))
     return [(start, end) for start, end in spans if text[start:end].strip()]
+
+
+def bare_step(step: str, number: int | None = None) -> str:
+    """Drop a leading `Step 3:` (also in a heading or in bold), which is shown beside the text.
+
+    Args:
+        step: The step as written.
+        number: Drop it only if it says this number, from 1.
+    """
+    label = _LABEL.match(step)
+    if label is None or (number is not None and int(label["number"]) != number):
+        return step
+    rest = step[label.end() :]
+    is_open = label["bold"] and not (label["closed"] or label["closed_after"])
+    return f"**{rest}" if is_open and rest else rest
 
 
 def prefix_before(text: str, steps: Sequence[str], index: int) -> str:

@@ -10,7 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..annotate.showing import clip, harmless
 from ..annotate.statistics import Interval
+from ..annotate.steps import bare_step
 from ..datasets.records import ErrorType, Pair, Solution
 from . import charts, reviewed, wording
 from .report import ErrorMix, Regression, Report, Role
@@ -68,7 +70,7 @@ def _filters() -> dict[str, Any]:
 
 def _shown(text: object, most: int = 1200) -> str:
     # Clipped first: nobody waits for a megabyte to be cleaned and thrown away.
-    return wording.harmless(wording.clip(str(text), most))
+    return harmless(clip(str(text), most))
 
 
 def _context(report: Report) -> dict[str, Any]:
@@ -105,7 +107,7 @@ def view_solution(solution: Solution, first_fault: int | None = None) -> list[St
         if left_out:
             lines.append(_gap(left_out))
             left_out = 0
-        lines.append(StepLine(index + 1, wording.bare_step(step), _state(index, first_fault)))
+        lines.append(StepLine(index + 1, bare_step(step), _state(index, first_fault)))
     return [*lines, _gap(left_out)] if left_out else lines
 
 

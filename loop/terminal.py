@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..annotate.argilla.figures import ReviewFigures
+from ..annotate.showing import clip, harmless
 from ..annotate.statistics import Interval
 from ..datasets.records import ErrorType
 from . import charts, reviewed, wording
@@ -194,4 +195,4 @@ def _gap(narrow: bool) -> str:
 
 def _safe(text: str) -> str:
     # Names come from files too, and a terminal obeys control characters.
-    return wording.harmless(wording.clip(text, 600)).replace("\n", " ")
+    return harmless(clip(text, 600)).replace("\n", " ")

@@ -1,7 +1,5 @@
 """Figures in words: how numbers, sizes, times and the summary read, alike on paper and in a terminal."""
 
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import TypeVar
@@ -23,9 +21,6 @@ NUMERICAL = (ErrorType.EXECUTION,)
 PLANNING = (ErrorType.CONCEPTUAL, ErrorType.METHOD, ErrorType.REASONING)
 _GLUE = "\u00a0"  # no-break space: a p-value is not broken over lines
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-# Directional overrides and isolates make a text read otherwise than it is stored.
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_LABEL = re.compile(r"\s*step\s+\d+\s*[:.)]\s*", re.IGNORECASE)
 
 
 def in_order(by_role: Mapping[Role, T]) -> list[tuple[Role, T]]:
@@ -79,31 +74,6 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def harmless(text: str) -> str:
-    """Make characters that can't be seen or that reorder others visible; keep line ends and tabs."""
-    return "".join(_visible(char) for char in text.replace("\r\n", "\n"))
-
-
-def _visible(char: str) -> str:
-    if char in "\n\t":
-        return char
-    if char in _BIDI or unicodedata.category(char) in ("Cc", "Cs"):
-        return chr(0x2400 + ord(char)) if ord(char) < 0x20 else "\ufffd"
-    return char
-
-
-def clip(text: str, most: int = 1200) -> str:
-    """Cut a text that no one would read to the end, and say how much is missing."""
-    if len(text) <= most:
-        return text
-    return f"{text[:most].rstrip()} … ({len(text) - most:,} more characters)"
-
-
-def bare_step(step: str) -> str:
-    """Drop a leading `Step 3:`, which is shown beside the text."""
-    return _LABEL.sub("", step, count=1) if _LABEL.match(step) else step
 
 
 def title(report: Report) -> str:

@@ -1,7 +1,7 @@
 """Steps are found in any common format, nothing is lost, and the way back is exact."""
 
 import pytest
-from firstfault.annotate.steps import is_well_formed, prefix_before, split_steps
+from firstfault.annotate.steps import bare_step, is_well_formed, prefix_before, split_steps
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -196,3 +196,28 @@ def test_a_text_of_nothing_but_marks_is_split_in_passing(piece):
     text = piece * 50_000
     assert len("".join(split_steps(text).steps)) <= len(text)
     assert not is_well_formed(text)
+
+
+@pytest.mark.parametrize(
+    ("step", "bare"),
+    [
+        ("Step 3: 2 + 2 = 4", "2 + 2 = 4"),
+        ("**Step 3:** Add.", "Add."),
+        ("**Step 3**: Add.", "Add."),
+        ("**Step 3: Add the halves.** They give 4.", "**Add the halves.** They give 4."),
+        ("### Step 3\n2 + 2 = 4", "2 + 2 = 4"),
+        ("> step 12) Add.", "Add."),
+        ("Step 3 - Add.", "Add."),
+        ("Stepping on", "Stepping on"),
+        ("Step 3 is wrong.", "Step 3 is wrong."),
+        ("Step 3:", ""),
+        ("", ""),
+    ],
+)
+def test_a_step_loses_only_its_label(step, bare):
+    assert bare_step(step) == bare
+
+
+def test_a_label_of_another_number_stays():
+    assert bare_step("Step 3: Add.", 3) == "Add."
+    assert bare_step("Step 3: Add.", 4) == "Step 3: Add."

@@ -15,7 +15,7 @@ from firstfault.loop.report import (
     positions,
 )
 from firstfault.loop.report_file import figures, read_report, write_report
-from firstfault.loop.wording import bare_step, harmless, p_value, summary, title
+from firstfault.loop.wording import p_value, summary, title
 from pydantic import ValidationError
 
 HOSTILE = [
@@ -107,10 +107,6 @@ def test_hostile_names_of_variants_and_stages_are_inert_too(sample_report, text)
 def test_hostile_text_is_shown_as_it_was_written(sample_report):
     outline = Outline(render(spoil(sample_report, HOSTILE[0] + HOSTILE[4])))
     assert any(HOSTILE[0] + HOSTILE[4] in text for text in outline.texts)
-
-
-def test_invisible_and_reordering_characters_are_made_visible():
-    assert harmless("a\x00b\x1bc\u202ed\ud800e\r\nf\tg") == "a␀b␛c\ufffdd\ufffde\nf\tg"
 
 
 def test_a_page_holds_no_script_and_asks_for_nothing(sample_report):
@@ -256,13 +252,6 @@ def test_marks_stay_inside_their_picture():
 )
 def test_p_values_read_well(p, said):
     assert p_value(p).replace("\u00a0", " ") == said
-
-
-@pytest.mark.parametrize(
-    ("step", "bare"), [("Step 3: 2 + 2 = 4", "2 + 2 = 4"), ("Stepping on", "Stepping on"), ("", "")]
-)
-def test_a_step_loses_only_its_label(step, bare):
-    assert bare_step(step) == bare
 
 
 def test_figures_keep_the_order_of_the_variants(sample_report):
