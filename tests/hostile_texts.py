@@ -51,7 +51,7 @@ _AS_IT_IS = [
     # What cleaners were once fooled by
     f'<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src=1 onerror={RAN}&gt;">',
     f'<svg></p><style><a id="</style><img src=1 onerror={RAN}>">',
-    f'<form><math><mtext></form><form><mglyph><style></math><img src onerror={RAN}>',
+    f"<form><math><mtext></form><form><mglyph><style></math><img src onerror={RAN}>",
     f'<noscript><p title="</noscript><img src=x onerror={RAN}>">',
     f'<math href="javascript:{RAN}"><mi xlink:href="javascript:{RAN}">CLICK</mi></math>',
     f"<![CDATA[<script>{RAN}</script>]]>",
@@ -62,21 +62,22 @@ _AS_IT_IS = [
     # Markdown
     f"[click](javascript:{RAN}) [b]( <javascript:{RAN}> 'title')",
     f"![image]({ELSEWHERE}/i.png) ![]({ELSEWHERE}/j.png)",
-    f"![x]({ELSEWHERE}/k.png\"onerror=\"{RAN})",
+    f'![x]({ELSEWHERE}/k.png"onerror="{RAN})',
     f"[ref][1] ![alt][1] [1]\n\n[1]: {ELSEWHERE}/ref.png 'title'\n[ref]: javascript:{RAN}",
     f"<javascript:{RAN}> <{ELSEWHERE}/auto> {ELSEWHERE}/bare www.elsewhere.invalid someone@elsewhere.invalid",
     f"[data](data:text/html;base64,PHNjcmlwdD50b3AuX194c3M9MTwvc2NyaXB0Pg==) [v](vbscript:{RAN})",
     f"a\n```html\n<script>{RAN}</script>\nnever closed, and all below it would be code",
     f"a\n~~~\n<img src=x onerror={RAN}>\n~~~\nb",
-    f"``` `` ` <img src=x onerror={RAN}> unbalanced ``",
-    "# Submitted\n\n***\n\n> quoted\n\n- a list\n1. another\n\nheading\n=====\n\n| a | b |\n|---|---|\n| 1 | 2 |",
+    f"``` `` ` <img src=x onerror={RAN}> unbalanced",
+    "# Submitted\n\n***\n\n> quoted\n\n- a list\n1. another\n\nheading\n=====",
+    "| a | b |\n|---|---|\n| 1 | 2 |\n\na | b\n- | :-:",
     "*2*3*4* __a__ ~~gone~~ snake_case _x_ ***",
     "    indented\n\tas code\n\n      <b>deep</b>",
     "**Step 2:** a step inside a step\n\n**Step 3** and more",
     # Maths
     f"$\\href{{javascript:{RAN}}}{{x}}$ $\\url{{javascript:{RAN}}}$",
     f"$$\\includegraphics[height=9em]{{{ELSEWHERE}/m.png}}$$",
-    f"$\\htmlData{{x=y}}{{a}} \\htmlStyle{{position: fixed}}{{b}} \\htmlClass{{c}}{{d}}$",
+    "$\\htmlData{x=y}{a} \\htmlStyle{position: fixed}{b} \\htmlClass{c}{d}$",
     "$\\color{white}{hidden}$ $\\phantom{gone}$ $7 % not shown$ $\\rule{500em}{500em}$ $\\def\\x{\\x\\x}\\x$",
     "an open $ and $$ and \\( and \\[ and \\begin{align} that nothing closes",
     "$5 and $6 or 7$, $ 8 and US$9",
@@ -87,7 +88,7 @@ _AS_IT_IS = [
     # What can't be seen
     "safe\u202etxt.exe\u202c \u2066isolated\u2069 \u061c\u200e\u200f",
     "zero\u200bwidth\u200c\u200d\u2060\ufeff soft\u00adhyphen filler\u3164 tag\U000e0041",
-    "nul\x00 escape\x1b[31m bell\x07 delete\x7f next\x85 form\x0c lines\u2028\u2029 own\u200a\u2009 pictures ␀␛",
+    "nul\x00 escape\x1b[31m bell\x07 delete\x7f next\x85 form\x0c lines\u2028\u2029 own\u200a\u2009 ␀␛",
     "names ⟨U+202E⟩ and ⟨U+0041⟩ that nobody made",
     "z" + "\u0301\u0336" * 40,
     # Size
@@ -95,7 +96,7 @@ _AS_IT_IS = [
     "> " * 500 + "deeper",
     "[" * 500 + "a" + "](b)" * 500,
     "x" * 20_000,
-    "$ ` * _ < & [ ] " * 400,
+    "* _ < & [ ] ~ ! # | > " * 400,
 ]
 
 HOSTILE_TEXTS = [

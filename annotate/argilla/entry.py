@@ -20,7 +20,7 @@ from .form import (
     SOLUTION,
     SUBTYPE,
 )
-from .markdown import steps_to_markdown, to_markdown
+from .markdown import latex_to_markdown, steps_to_markdown, to_markdown
 from .sampling import Candidate, Sampled
 
 _AGENT = re.compile(r"[^A-Za-z0-9\-_:./ ]")
@@ -42,7 +42,7 @@ class Entry(NamedTuple):
 def make_entry(candidate: Candidate, sampled: Sampled, run: str, opinions: str | None = None) -> Entry:
     """Make the record of a solution: everything a model wrote is escaped."""
     problem, solution, full_precision, verdict = candidate
-    question = f"{to_markdown(problem.question)}\n\n**Reference answer:** {to_markdown(problem.answer)}"
+    question = f"{to_markdown(problem.question)}\n\n**Reference answer:** {latex_to_markdown(problem.answer)}"
     fields = {PROBLEM: question, SOLUTION: steps_to_markdown(solution.steps or (solution.text,))}
     if full_precision is not None:
         fields[FULL_PRECISION] = steps_to_markdown(full_precision.steps or (full_precision.text,))

@@ -32,7 +32,7 @@ _NO_SPACE = "\ufeff"
 """White space of no width: Argilla's maths must stand between white space or some punctuation."""
 
 _PUNCTUATION = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
-_AFTER_MATHS = frozenset(" \n\t\u00a0\u3000?!.,:？！。，：" + _NO_SPACE)  # noqa: RUF001
+_AFTER_MATHS = frozenset(" \n\t\u00a0\u3000?!.,:？！。，：" + _NO_SPACE)
 _PICTURES = {**{chr(code): chr(0x2400 + code) for code in range(0x20)}, "\x7f": "\u2421"}
 _CONTROLS = {picture: char for char, picture in _PICTURES.items()}
 
@@ -46,6 +46,7 @@ _LINE_START = re.compile(
     r"(?:(?P<mark>\#|>|[-+*](?=\s|\Z)|[-=_*:|](?=[-=_*:| \t]*$))|\d{1,9}(?P<number>[.)])(?=\s|\Z))?",
     re.MULTILINE,
 )
+_LATEX = re.compile(r"(?=.*(?:\\[A-Za-z$%]|\^))[\w\s\\{}()\[\]^+*/=.,|!'$%-]+", re.DOTALL)
 _INLINE = re.compile(
     r"(?P<one>(?<! )\*|\*(?! )|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|<(?=[A-Za-z/!?])|[$`~])"
     r"|\](?P<link>[(:])|(?P<and>&)(?=\#?\w+;)|(?P<angle>⟨)(?=U\+[0-9A-F]{4,6}⟩)"
@@ -110,6 +111,26 @@ def from_markdown(text: str) -> str:
     return "".join([*parts, text[done:]])
 
 
+def labelled(label: str, text: str) -> str:
+    """Write a text as Markdown after words of our own in bold.
+
+    What `to_markdown` gives is for the start of a line: anywhere else, a block of maths or code would not be
+    one, and what is in it would be obeyed.
+    """
+    content = to_markdown(text)
+    is_block = content.startswith("$$") or (content.startswith("`") and Code(content).is_block(0))
+    return f"**{label}:**{_BREAK if is_block else ' '}{content}"
+
+
+def latex_to_markdown(latex: str) -> str:
+    r"""Write LaTeX without delimiters, such as the answer `\frac{1}{2}`, as maths; words stay words."""
+    if not _LATEX.fullmatch(latex):
+        return to_markdown(latex)
+    whole = f"\\({latex}\\)"
+    maths = find_maths(whole, 0)
+    return to_markdown(whole if maths is not None and maths.end == len(whole) else latex)
+
+
 def steps_to_markdown(steps: Sequence[str], around: int | None = None) -> str:
     """Write the steps of a solution under their numbers, from 1, each in a paragraph of its own.
 
@@ -134,10 +155,8 @@ def steps_to_markdown(steps: Sequence[str], around: int | None = None) -> str:
         if left_out:
             shown.append(_gap(left_out))
             left_out = 0
-        content = to_markdown(clip(bare_step(step, index + 1).strip(), MOST_CHARACTERS))
-        # A block has to begin a line.
-        is_block = content.startswith("$$") or (content.startswith("`") and Code(content).is_block(0))
-        shown.append(f"**Step {index + 1}:**{_BREAK if is_block else ' '}{content}")
+        content = clip(bare_step(step, index + 1).strip(), MOST_CHARACTERS)
+        shown.append(labelled(f"Step {index + 1}", content))
     return "\n\n".join(shown)
 
 

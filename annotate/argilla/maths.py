@@ -88,7 +88,7 @@ def _is_shown(maths: Maths) -> bool:
     return (
         not content.isspace()
         # A line break inside would end what KaTeX reads.
-        and (len(maths.opening) == 2 and maths.opening != "\\(" or "\n" not in content)
+        and (maths.opening in ("$$", "\\[") or "\n" not in content)
         and not any(is_hidden(char) or char in OWN_SPACES for char in content)
         and not _OBEYED.search(content)
         and not _COMMENT.search(content)

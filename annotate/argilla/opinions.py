@@ -3,26 +3,27 @@
 from collections.abc import Sequence
 
 from ...datasets.records import Review, VerdictStatus
-from .markdown import to_markdown
+from .markdown import labelled
 
 
 def opinions(reviews: Sequence[Review]) -> str:
     """Write what each said as Markdown: escaped, in an order that tells nothing, without their names."""
     said = sorted(reviews, key=lambda one: (one.first_fault is None, one.first_fault or 0, one.reviewer))
-    return "\n\n".join(f"**Reviewer {number}:** {_said(one)}" for number, one in enumerate(said, 1))
+    return "\n\n".join(part for number, one in enumerate(said, 1) for part in _said(number, one))
 
 
-def _said(review: Review) -> str:
+def _said(number: int, review: Review) -> list[str]:
     if review.status is VerdictStatus.CLEAN:
-        parts = ["no faulty step."]
+        found = "no faulty step"
     elif review.first_fault is None:
-        parts = ["cannot tell."]
+        found = "cannot tell"
     else:
         kind = review.error_type.value if review.error_type else "kind not given"
         exactly = f" ({review.subtype.value.replace('_', ' ')})" if review.subtype else ""
-        parts = [f"step {review.first_fault + 1}, {kind}{exactly}."]
+        found = f"step {review.first_fault + 1}, {kind}{exactly}"
+    parts = [f"**Reviewer {number}:** {found}."]
     if review.rationale:
-        parts.append(f"Why: {to_markdown(review.rationale)}")
+        parts.append(labelled("Why", review.rationale))
     if review.corrected_step:
-        parts.append(f"It should be: {to_markdown(review.corrected_step)}")
-    return " ".join(parts)
+        parts.append(labelled("It should be", review.corrected_step))
+    return parts
