@@ -14,6 +14,8 @@ _SHOWN = """(() => {
         suggested: [...document.querySelectorAll('.questions .markdown-render')].map(text),
     };
 })()"""
+_KEYS = {"Enter": ("Enter", 13), "Escape": ("Escape", 27), "Backspace": ("Backspace", 8), "Tab": ("Tab", 9)}
+"""Code and number of keys that are no letters or digits."""
 
 
 class ArgillaPage(Page):
@@ -62,12 +64,58 @@ class ArgillaPage(Page):
         """Return the id of the record that is shown."""
         return self.shown()["record"]
 
+    def pick(self, question: str, label: str) -> None:
+        """Click a label of a question."""
+        self.evaluate(f"document.getElementById({json.dumps(f'{question}_{label}')}).click()")
+        self.settle()
+
+    def picked(self) -> list[str]:
+        """Return the labels that are picked, as question and label."""
+        return self.evaluate(
+            "[...document.querySelectorAll('.questions input:checked')].map(each => each.id)"
+        )
+
+    def write(self, title: str, text: str) -> None:
+        """Click a text question and write a text in the place of what is there."""
+        question = (
+            "[...document.querySelectorAll('.questions .wrapper')]"
+            f".find(each => each.innerText.trim().startsWith({json.dumps(title)}))"
+        )
+        self.until(f"!!{question}")
+        # A script's click would not give it the focus.
+        x, y = self.evaluate(
+            f"(() => {{ const box = {question}.querySelector('.container').getBoundingClientRect();"
+            " return [box.x + box.width / 2, box.y + box.height / 2] })()"
+        )
+        for kind in ("mousePressed", "mouseReleased"):
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+        self.until("document.activeElement.isContentEditable")
+        self.evaluate("document.execCommand('selectAll')")
+        self.call("Input.insertText", text=text)
+        self.press("Escape")
+        self.settle()
+
+    def press(self, key: str, *, control: bool = False) -> None:
+        """Press a key."""
+        code, number = _KEYS.get(key) or (
+            f"Digit{key}" if key.isdigit() else f"Key{key.upper()}",
+            ord(key.upper()),
+        )
+        pressed = {"key": key, "code": code, "windowsVirtualKeyCode": number, "modifiers": 2 * control}
+        typed = {} if control or len(key) > 1 else {"text": key}
+        self.call("Input.dispatchKeyEvent", type="keyDown", **pressed, **typed)
+        self.call("Input.dispatchKeyEvent", type="keyUp", **pressed)
+
+    def await_other(self, record: str) -> None:
+        """Wait until another record than this is shown."""
+        self.until(f"!!{_SHOWN} && {_SHOWN}.record !== {json.dumps(record)}")
+        self.settle()
+
     def go_on(self) -> None:
         """Go to the next record."""
         before = self.record()
         self.evaluate("document.querySelector('[aria-label^=Next]').click()")
-        self.until(f"{_SHOWN}.record !== {json.dumps(before)}")
-        self.settle()
+        self.await_other(before)
 
     def settle(self) -> None:
         """Wait until what has changed is drawn."""

@@ -43,7 +43,9 @@ def make_entry(candidate: Candidate, sampled: Sampled, run: str, opinions: str |
     """Make the record of a solution: everything a model wrote is escaped."""
     problem, solution, full_precision, verdict = candidate
     question = f"{to_markdown(problem.question)}\n\n**Reference answer:** {latex_to_markdown(problem.answer)}"
-    fields = {PROBLEM: question, SOLUTION: steps_to_markdown(solution.steps or (solution.text,))}
+    # Only what is suggested may be seen in what is left out of a solution that goes on and on.
+    around = sampled.suggestion.first_fault if sampled.suggestion is not None else None
+    fields = {PROBLEM: question, SOLUTION: steps_to_markdown(solution.steps or (solution.text,), around)}
     if full_precision is not None:
         fields[FULL_PRECISION] = steps_to_markdown(full_precision.steps or (full_precision.text,))
     if opinions is not None:

@@ -3,8 +3,7 @@
 from typing import Any, NamedTuple
 
 from ...datasets.errors import ConfigError
-from ...datasets.records import SUBTYPES, ErrorType
-from ...datasets.taxonomy import guidelines, kind_of
+from ...datasets.taxonomy import TAXONOMY, Kind, guidelines
 from .connection import Connection, sdk
 
 FIRST_FAULT, ERROR_TYPE, SUBTYPE = "first_faulty_step", "error_kind", "error_subkind"
@@ -18,25 +17,25 @@ HASH = "content_hash"
 MOST_STEPS = 480
 """Steps that can be picked; Argilla allows 500 labels."""
 _FEWEST_STEPS = 10
-_VISIBLE = 12
+_MOST_VISIBLE = 26
 
+# Argilla shows every line end: a paragraph is one line.
 _INTRODUCTION = """\
 # Find the first faulty step
 
 A quantized model solved the problem and got it wrong. Which step is the first one that is wrong?
 
 1. Read the problem and the reference answer.
-2. Read the quantized model's steps from the top. A step is faulty when it is false, does not follow, or leads
-away from the answer so that it has to be taken back. Steps that only build on an earlier fault are not the
-first.
+2. Read the quantized model's steps from the top. A step is faulty when it is false, does not follow, or \
+leads away from the answer so that it has to be taken back. Steps that only build on an earlier fault are \
+not the first.
 3. Pick that step. "No faulty step" if every step is right; "Cannot tell" if you can't decide.
 4. Pick the kind of error. Write the step as it should be, if you can; a word on why helps others.
 
-What is picked already is what judges found. They are sometimes wrong, and some suggestions are wrong on
-purpose: check before you accept. The full-precision model's solution is right, but there are other
-right ways.
+What is picked already is what judges found. They are sometimes wrong, and some suggestions are wrong on \
+purpose: check before you accept. Full precision solved it, but there are other right ways.
 
-**Submit** what you are sure of, **save as draft** what you want to come back to, **discard** what can't be
+**Submit** what you are sure of, **save as draft** what you want to come back to, **discard** what can't be \
 judged at all (a broken problem, a wrong reference answer).
 
 ## Kinds of error
@@ -56,22 +55,28 @@ class Form(NamedTuple):
     def step_labels(self) -> dict[str, str]:
         """Answers to the first question: value and what is shown."""
         most = min(max(self.steps, _FEWEST_STEPS), MOST_STEPS)
-        return {
-            **{str(number): f"Step {number}" for number in range(1, most + 1)},
-            NO_FAULT: "No faulty step",
-            UNSURE: "Cannot tell",
-        }
+        steps = [(str(number), f"Step {number}") for number in range(1, most + 1)]
+        others = [(NO_FAULT, "No faulty step"), (UNSURE, "Cannot tell")]
+        # What is always seen comes first, and a step's key is its number.
+        seen = self.visible_labels - len(others)
+        return dict([*steps[:seen], *others, *steps[seen:]])
+
+    @property
+    def visible_labels(self) -> int:
+        """Answers to the first question that are seen at once; the others are searched, or folded out."""
+        wanted = self.steps + 2
+        return _FEWEST_STEPS + 2 if wanted > _MOST_VISIBLE else max(wanted, _FEWEST_STEPS + 2)
 
     @property
     def labels(self) -> dict[str, dict[str, str]]:
         """Labels of every question that has some."""
         return {
             FIRST_FAULT: self.step_labels,
-            ERROR_TYPE: {kind.value: kind.value.capitalize() for kind in ErrorType},
+            ERROR_TYPE: {kind.error_type.value: kind.error_type.value.capitalize() for kind in TAXONOMY},
             SUBTYPE: {
-                subtype.value: f"{kind.value.capitalize()}: {subtype.value.replace('_', ' ')}"
-                for kind, subtypes in SUBTYPES.items()
-                for subtype in subtypes
+                subkind.subtype.value: subkind.subtype.value.replace("_", " ").capitalize()
+                for kind in TAXONOMY
+                for subkind in kind.subkinds
             },
         }
 
@@ -94,7 +99,8 @@ class Form(NamedTuple):
             FULL_PRECISION: "Full precision, for comparison",
             OPINIONS: "What other reviewers said",
         }
-        hints = "; ".join(f"{kind.value}: {_lower(kind_of(kind).definition)}" for kind in ErrorType)
+        hints = "; ".join(f"{kind.error_type.value}: {_lower(kind.definition)}" for kind in TAXONOMY)
+        subkinds = "; ".join(f"{kind.error_type.value}: {_subkinds(kind)}" for kind in TAXONOMY)
         return rg.Settings(
             guidelines=_INTRODUCTION + guidelines(),
             fields=[
@@ -113,7 +119,7 @@ class Form(NamedTuple):
                     name=FIRST_FAULT,
                     title="First faulty step",
                     labels=self.step_labels,
-                    visible_labels=max(3, min(_VISIBLE, len(self.step_labels))),
+                    visible_labels=self.visible_labels,
                     client=client,
                 ),
                 rg.LabelQuestion(
@@ -137,8 +143,9 @@ class Form(NamedTuple):
                 rg.LabelQuestion(
                     name=SUBTYPE,
                     title="More exactly, if you like",
+                    description=subkinds,
                     labels=self.labels[SUBTYPE],
-                    visible_labels=3,
+                    visible_labels=len(self.labels[SUBTYPE]),
                     required=False,
                     client=client,
                 ),
@@ -181,6 +188,10 @@ class Form(NamedTuple):
 
 def _labels(settings: dict[str, Any]) -> list[str]:
     return [option["value"] for option in settings.get("options") or ()]
+
+
+def _subkinds(kind: Kind) -> str:
+    return ", ".join(subkind.subtype.value.replace("_", " ") for subkind in kind.subkinds)
 
 
 def _lower(sentence: str) -> str:

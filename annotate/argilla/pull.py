@@ -128,7 +128,9 @@ def _why_not(answer: Answer, asked: Sampled | None) -> str | None:
         return "is about a solution that this run did not ask about"
     said = answer.values.get(FIRST_FAULT)
     if said in (NO_FAULT, UNSURE):
-        if said == NO_FAULT and ERROR_TYPE in answer.values:
+        # What was suggested is picked already, and stays so when only the step is changed.
+        suggested = asked.suggestion.error_type if asked.suggestion is not None else None
+        if said == NO_FAULT and answer.values.get(ERROR_TYPE) not in (None, suggested):
             return "says that no step is faulty, and names a kind of error"
         return None
     if said is None or not (said.isascii() and said.isdigit()):

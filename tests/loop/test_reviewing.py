@@ -194,7 +194,7 @@ def test_a_dispute_goes_to_another_person_who_decides(review):
         assert "step 1, method" in shown
         assert "step 2, method" in shown
         assert ann not in shown
-        assert "<b>" not in shown
+        assert "\\<b>so\\</b>" in shown
         say(one, record, 1)
         refused = review.pull()
         assert [each.reason for each in refused.pulled[1].refused] == ["is one of those who differ"]
