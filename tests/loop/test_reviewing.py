@@ -51,7 +51,7 @@ class Review:
         return Reviewer(self.serving.url, name, self.passwords[name])
 
     def names(self, *roles: str) -> list[str]:
-        return [f"{role}{self.seed}" for role in roles]
+        return [f"{role}-of-run-{self.seed}" for role in roles]
 
 
 @pytest.fixture
