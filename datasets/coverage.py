@@ -50,7 +50,9 @@ def cover(candidates: Sequence[Pair], size: int, *, seed: int = 0) -> list[Pair]
     pairs = sorted(candidates, key=lambda pair: pair.id)
     Random(seed).shuffle(pairs)
     worth = _worth(pairs)
-    values = [_values(pair) for pair in pairs]
+    # Pairs share most of their values: kept once, they take little memory.
+    once: dict[tuple[Value, float], tuple[Value, float]] = {}
+    values = [tuple(once.setdefault(one, one) for one in _values(pair)) for pair in pairs]
     covered: dict[Value, float] = {}
 
     def gain(place: int) -> float:

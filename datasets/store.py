@@ -22,6 +22,8 @@ from .errors import InputError
 from .records import Record
 
 R = TypeVar("R", bound=Record)
+_ROWS = 2048
+"""Rows of a Parquet file that are written and read together."""
 
 
 def read_records(path: Path, kind: type[R]) -> list[R]:
@@ -138,7 +140,7 @@ def _read_parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
     try:
         # In pieces: whole tables as Python objects would take several times the memory of the records.
-        pieces = pq.ParquetFile(path).iter_batches(batch_size=1024)
+        pieces = pq.ParquetFile(path).iter_batches(batch_size=_ROWS)
         number = 0
         for piece in pieces:
             for row in piece.to_pylist():
@@ -153,7 +155,7 @@ def _read_parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 def _write_parquet(path: Path, rows: list[dict[str, Any]], kind: type[Record] | None) -> None:
     pa, pq = _pyarrow()
 
-    schema = _arrow_schema(kind) if kind else pa.schema([])
+    schema = arrow_schema(kind) if kind else pa.schema([])
     nested = _nested_fields(kind) if kind else frozenset[str]()
     rows = [
         {
@@ -164,7 +166,7 @@ def _write_parquet(path: Path, rows: list[dict[str, Any]], kind: type[Record] | 
     ]
     table = pa.Table.from_pylist(rows, schema=schema)
     with replacing(path) as temporary:
-        pq.write_table(table, temporary)
+        pq.write_table(table, temporary, row_group_size=_ROWS)
 
 
 def _pyarrow() -> tuple[Any, Any]:
@@ -172,7 +174,7 @@ def _pyarrow() -> tuple[Any, Any]:
     return import_module("pyarrow"), import_module("pyarrow.parquet")
 
 
-def _arrow_schema(kind: type[Record]) -> Any:
+def arrow_schema(kind: type[Record]) -> Any:
     """Return a record's columns, typed by its fields: a column of empty rows keeps its type."""
     pa, _ = _pyarrow()
     types: dict[Any, Any] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
