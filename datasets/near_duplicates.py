@@ -2,7 +2,7 @@
 
 Signatures are compared only where a band of them is equal (locality-sensitive hashing; Leskovec, Rajaraman
 and Ullman, Mining of Massive Datasets, chapter 3): 19 in 20 texts with a Jaccard index of 0.8 are, with one
-of 0.9 all but one in a thousand. The bands stand in arrays, since an index of objects takes half a gigabyte for
+of 0.9 all but one in a thousand. The bands stand in arrays: an index of objects takes half a gigabyte for
 100,000 texts.
 """
 

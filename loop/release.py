@@ -39,7 +39,11 @@ class Release(NamedTuple):
 
 
 def assemble(
-    folder: RunFolder, *, licence: str | None = None, licences: Mapping[str, str] | None = None
+    folder: RunFolder,
+    *,
+    licence: str | None = None,
+    licences: Mapping[str, str] | None = None,
+    size: int | None = None,
 ) -> Release:
     """Gather what a finished run publishes.
 
@@ -47,6 +51,7 @@ def assemble(
         folder: The run.
         licence: Of the dataset; what the sources ask for when left out.
         licences: Of sources whose problems name none.
+        size: Most training pairs, the best first; all when left out.
 
     Raises:
         InputError: If the run has no pairs yet, or reviews that came after them.
@@ -66,7 +71,7 @@ def assemble(
             f"{folder.path}: people reviewed after the pairs were made",
             hint=f"Remove pairs/{name}.parquet and restored/{name}, and run again.",
         )
-    train = read_records(folder.pairs_path(name), Pair)
+    train = read_records(folder.pairs_path(name), Pair)[:size]
     test = read_records(folder.test_pairs_path(name), Pair)
     judged = settled(folder, name, Split.MINING)
     sources = licences_of((one.problem for one in judged), licences)
