@@ -91,8 +91,10 @@ def margins(pairs: Sequence[Pair]) -> str | None:
             f"{name}: median {median(values):.1f}, right one preferred in {100 * right / len(values):.0f}%"
         )
         drawn.append(_text(left, base - 96, share, "soft"))
-    zero = at(0.0)
-    drawn.append(f'<line class="zero" x1="{zero:.1f}" x2="{zero:.1f}" y1="52" y2="270.5"/>')
+        zero = at(0.0)
+        drawn.append(
+            f'<line class="zero" x1="{zero:.1f}" x2="{zero:.1f}" y1="{base - 90}" y2="{base + 0.5}"/>'
+        )
     ends = (("start", left, low), ("end", left + wide, high))
     drawn += [_text(x, 290, f"{value:.0f}", "soft", anchor) for anchor, x, value in ends]
     if left + 40 < zero < left + wide - 40:
