@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -14,7 +14,7 @@ from ..datasets.funnel import Gate
 from ..datasets.licences import licence_of_the_whole, licences_of
 from ..datasets.problem_sets import load_benchmarks
 from ..datasets.provenance import JudgeFigures, Provenance, Share, Source
-from ..datasets.records import Pair, Review, Split
+from ..datasets.records import Pair, Split
 from ..datasets.store import file_sha256, read_records
 from ..datasets.subsets import Part, make_parts
 from ..quant.checkpoint import weights_sha256
@@ -64,9 +64,11 @@ def assemble(
         raise InputError(
             f"{folder.path}: no curated pairs", hint="Finish the run first: `firstfault run` goes on with it."
         )
-    reviews_path = folder.reviews_path(name, Split.MINING)
-    reviews = read_records(reviews_path, Review) if reviews_path.is_file() else []
-    if (file_sha256(reviews_path) if reviews else None) != facts.get("reviews_sha256"):
+    reviews = folder.reviews(name, Split.MINING)
+    reviewers = {one.reviewer for one in reviews}
+    if (file_sha256(folder.reviews_path(name, Split.MINING)) if reviews else None) != facts.get(
+        "reviews_sha256"
+    ):
         raise InputError(
             f"{folder.path}: people reviewed after the pairs were made",
             hint=f"Remove pairs/{name}.parquet and restored/{name}, and run again.",
@@ -97,7 +99,7 @@ def assemble(
         judges=_judges(folder),
         reviews=len(reviews),
         reviewed=sum(one.verdict.judge == PEOPLE for one in judged),
-        reviewers=len({one.reviewer for one in reviews}),
+        reviewers=len(reviewers),
         overlap={kind: int(count) for kind, count in folder.facts("overlap").items()},
         benchmarks=tuple(load_benchmarks(config.curate.benchmarks)),
         funnel=tuple(Gate.model_validate(gate) for gate in facts["funnel"]),
@@ -113,8 +115,16 @@ def assemble(
         make_parts(train, test, judged, config.curate.test_share),
         publishable_config(config),
         licence_of_the_whole(sources, licence),
-        tuple(sorted({one.reviewer for one in reviews})),
+        _names(folder, reviewers),
     )
+
+
+def _names(folder: RunFolder, reviewers: Collection[str]) -> tuple[str, ...]:
+    """Return what reviewers are called: their pseudonyms, and the names behind them where they are known."""
+    from ..annotate.argilla.people import Pseudonyms
+
+    known = Pseudonyms(folder.people_path)
+    return tuple(sorted({*reviewers, *(known.name(reviewer) for reviewer in reviewers)}))
 
 
 def chat_template_sha256(model: Path) -> str:

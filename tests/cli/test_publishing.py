@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from firstfault.annotate.argilla.people import Pseudonyms
 from firstfault.cli.main import main
 from firstfault.datasets.records import Pair, Problem, Review, Split
 from firstfault.datasets.release import read_release
@@ -115,6 +116,18 @@ def test_reviews_are_counted_and_reviewers_never_named(run, capsys, tmp_path):
     assert "1 in all, by 1 reviewers, which settled 1 of the regressions" in card
     for file in (tmp_path / "out").rglob("*"):
         assert not file.is_file() or b"r-7f3a" not in file.read_bytes()
+
+
+def test_the_user_name_behind_a_pseudonym_is_looked_for_too(run, capsys, tmp_path):
+    path = run.reviews_path(VARIANT, Split.MINING)
+    people = Pseudonyms(run.people_path)
+    said = agreeing_review(run).model_copy(
+        update={"reviewer": people.of("priya.raman"), "rationale": "Priya.Raman looked twice"}
+    )
+    people.save()
+    write_records(path, [said])
+    run.write_facts("curate", {**run.facts("curate"), "reviews_sha256": file_sha256(path)})
+    assert "looks like a reviewer's name" in refused(capsys, run.path, "--to", tmp_path / "out")
 
 
 def test_names_from_a_file_stop_publishing(run, capsys, tmp_path):
