@@ -110,12 +110,9 @@ def main() -> None:
     bench = Bench(arguments.run, arguments.problems, arguments.seed)
     full, quantized = bench.measured(FULL_PRECISION), bench.measured(bench.variant)
     pairs = bench.pairs(arguments.learn_from, arguments.pairs)
-    unfinished = {
-        one.id for one in bench.folder.solutions(bench.variant, Split.MINING) if one.finish is not Finish.STOP
-    }
     if arguments.learn_from in CONTROLS:
         # Without an end the two sides are the same, so there is no preference between them.
-        unfinished = {pair.solution_id for pair in pairs}
+        pairs = [pair.model_copy(update={"finish": Finish.LENGTH}) for pair in pairs]
     with tempfile.TemporaryDirectory() as scratch:
         started = time.perf_counter()
         adapter = train(
@@ -123,7 +120,6 @@ def main() -> None:
             pairs,
             config,
             Path(scratch) / "adapter",
-            unfinished=unfinished,
         ).adapter
         seconds = time.perf_counter() - started
         restored = bench.solve(bench.variant, bench.problems, adapter)

@@ -32,3 +32,11 @@ class ModelError(FirstFaultError):
 
 class EndpointError(FirstFaultError):
     """An endpoint that can't be used: unreachable, a refused key, an unknown model, a spent quota."""
+
+
+class HubError(FirstFaultError):
+    """A repository on the Hub that can't be used: no permission, moved on, taken, out of reach."""
+
+
+class LeakError(FirstFaultError):
+    """Something that must not be published: a key, an e-mail address, a person's name."""

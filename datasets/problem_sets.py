@@ -1,7 +1,7 @@
 """Problem sets from files: our own, GSM8K's, MATH's and plain tables of questions and answers."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,30 @@ def load_problems(path: Path, *, source: str | None = None, split: Split | None 
             f"{path}: no problems", hint="Each line holds one problem: a question and its answer."
         )
     return list(problems.values())
+
+
+def load_benchmarks(paths: Iterable[Path]) -> dict[str, list[Problem]]:
+    """Read test sets that training must stay clear of, by name.
+
+    Args:
+        paths: Files of problems, or folders of which every .jsonl and .parquet file is one.
+
+    Returns:
+        Problems by `folder/file`, the ending left out.
+
+    Raises:
+        InputError: If a path is missing, holds no problems, or can't be read.
+    """
+    found: dict[str, list[Problem]] = {}
+    for path in paths:
+        files = [path]
+        if path.is_dir():
+            files = sorted(file for file in path.iterdir() if file.suffix in (".jsonl", ".parquet"))
+            if not files:
+                raise InputError(f"{path}: no problems", hint="Put .jsonl or .parquet files of them there.")
+        for file in files:
+            found[f"{file.parent.name}/{file.stem}"] = load_problems(file)
+    return found
 
 
 def _read_problem(row: dict[str, Any], where: str, source: str | None, split: Split | None) -> Problem:

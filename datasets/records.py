@@ -248,6 +248,17 @@ class Pair(Record):
     error_type: ErrorType | None = None
     subtype: Subtype | None = None
     chosen_from: Continuation = Continuation.FULL_PRECISION
+    finish: Finish = Finish.STOP
+    """Why the faulty solution ended. Only one that stopped by itself is followed by an end token."""
+    level: int | None = None
+    """Difficulty of the problem; for abacus the number of steps."""
+    template: tuple[str, ...] = ()
+    """What the problem is made of: of abacus the moves of its story in order, else its subject."""
+    margin_full_precision: float | None = None
+    """Log-probability (natural) of `chosen` minus that of `rejected`, behind `prompt`, under full precision;
+    `None` when not computed."""
+    margin_variant: float | None = None
+    """The same under the variant; below 0 it prefers the faulty continuation."""
 
     @model_validator(mode="before")
     @classmethod

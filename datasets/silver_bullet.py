@@ -1,61 +1,78 @@
-"""Selecting a Silver Bullet set: few pairs that cover what goes wrong.
+"""Choosing a Silver Bullet set: few pairs that cover what goes wrong.
 
-Candidates are grouped by error type and by where in the solution the fault lies; the selection takes
-them from the groups in turn, so that rare kinds of faults are not drowned by common ones. Duplicates
-and pairs whose two sides do not differ go first.
+Candidates that passed the `gates` are divided by problem into train and test, and of each part few are
+chosen by greedy coverage (`coverage`). Pure and seeded; the order of the candidates does not matter.
 """
 
-from collections.abc import Iterable, Sequence
-from itertools import zip_longest
-from random import Random
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
+from pydantic import Field
+
+from .config import Config
+from .coverage import cover
+from .funnel import Funnel
 from .records import Pair
 
 SIZE = 332
 """The size of the paper's set (arXiv 2505.11574)."""
-_THIRDS = 3
 
 
-def select(candidates: Iterable[Pair], size: int = SIZE, *, seed: int = 0) -> list[Pair]:
-    """Choose at most `size` pairs, balanced over error types and step positions.
+class CurateConfig(Config):
+    """Which pairs are kept."""
+
+    size: int = Field(default=SIZE, ge=1)
+    """Most pairs to train on; of the test part, its share of as many."""
+    seed: int = 0
+    """Decides between pairs that are equally good."""
+    test_share: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the mining problems that is set aside for the test part."""
+    agreed_only: bool = True
+    """Whether a fault must be agreed on, by the panel or by people: what needs review stays out."""
+    longest: int = Field(default=16_000, ge=100)
+    """Most characters of prompt with continuation."""
+    margins: bool = True
+    """Whether to compute how much full precision and the variant prefer the right continuation: two passes of
+    either model over every pair."""
+    benchmarks: tuple[Path, ...] = ()
+    """Test sets to stay clear of, besides the held-out split: files of problems, or folders of files."""
+
+
+class Curated(NamedTuple):
+    """The chosen pairs, best first."""
+
+    train: list[Pair]
+    test: list[Pair]
+
+
+def choose(pairs: Sequence[Pair], config: CurateConfig, funnel: Funnel) -> Curated:
+    """Divide pairs by problem into train and test, and choose of each by coverage.
 
     Args:
-        candidates: Pairs in any order; the result does not depend on it.
-        size: Most pairs to choose.
-        seed: Of the order inside a group.
-
-    Returns:
-        The chosen pairs; the first n of them are themselves balanced.
+        pairs: Different pairs, with margins where they are known.
+        config: How many.
+        funnel: Where it is counted.
     """
-    by_type: dict[str, dict[int, list[Pair]]] = {}
-    for pair in sorted(distinct(candidates), key=lambda pair: pair.id):
-        by_type.setdefault(pair.error_type or "", {}).setdefault(position(pair), []).append(pair)
-    rng = Random(seed)
-    for positions in by_type.values():
-        for pairs in positions.values():
-            rng.shuffle(pairs)
-    turns = [
-        _in_turn([positions[at] for at in sorted(positions)]) for _, positions in sorted(by_type.items())
-    ]
-    return _in_turn(turns)[:size]
+    train = [pair for pair in pairs if not is_test(pair.problem_id, config.test_share)]
+    test = [pair for pair in pairs if is_test(pair.problem_id, config.test_share)]
+    if not train:
+        train, test = test, []
+    most_test = round(config.size * config.test_share)
+    curated = Curated(cover(train, config.size, seed=config.seed), cover(test, most_test, seed=config.seed))
+    outcomes = funnel.count("chosen", "covers most of what goes wrong")
+    outcomes[None] += len(curated.train) + len(curated.test)
+    for part, all_of_it, taken in (("train", train, curated.train), ("test", test, curated.test)):
+        if len(all_of_it) > len(taken):
+            outcomes[f"not needed ({part})"] += len(all_of_it) - len(taken)
+    return curated
 
 
-def distinct(pairs: Iterable[Pair]) -> list[Pair]:
-    """Drop repeated pairs and pairs whose sides are the same, white space aside."""
-    seen = set[tuple[str, ...]]()
-    kept: list[Pair] = []
-    for pair in pairs:
-        key = tuple(" ".join(text.split()) for text in (pair.prompt, pair.chosen, pair.rejected))
-        if key[1] != key[2] and key not in seen:
-            seen.add(key)
-            kept.append(pair)
-    return kept
+def is_test(problem_id: str, share: float) -> bool:
+    """Tell whether a problem belongs to the test part.
 
-
-def position(pair: Pair) -> int:
-    """Third of the solution in which the fault lies: 0, 1 or 2."""
-    return min(_THIRDS - 1, _THIRDS * pair.step // pair.steps)
-
-
-def _in_turn(groups: Sequence[Sequence[Pair]]) -> list[Pair]:
-    return [pair for round_ in zip_longest(*groups) for pair in round_ if pair is not None]
+    By its id alone, so that no later revision moves a problem from one part to the other.
+    """
+    digest = hashlib.sha256(problem_id.encode()).digest()
+    return int.from_bytes(digest[:8]) < share * 2**64

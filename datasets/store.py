@@ -4,6 +4,7 @@ A file either holds all of what was written or is not there. A line that can't b
 `InputError` that names file, line and field.
 """
 
+import hashlib
 import json
 import os
 import tempfile
@@ -21,6 +22,8 @@ from .errors import InputError
 from .records import Record
 
 R = TypeVar("R", bound=Record)
+_ROWS = 2048
+"""Rows of a Parquet file that are written and read together."""
 
 
 def read_records(path: Path, kind: type[R]) -> list[R]:
@@ -44,12 +47,18 @@ def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         raise InputError(f"{path}: unknown file type {path.suffix!r}", hint="Use .jsonl or .parquet.")
 
 
-def write_records(path: Path, records: Iterable[Record]) -> None:
-    """Write records of one kind to `.jsonl` or `.parquet`, replacing the file atomically."""
+def write_records(path: Path, records: Iterable[Record], kind: type[Record] | None = None) -> None:
+    """Write records of one kind to `.jsonl` or `.parquet`, replacing the file atomically.
+
+    Args:
+        path: The file.
+        records: All of one kind.
+        kind: Which, so that a Parquet file without rows has its columns.
+    """
     records = list(records)
     rows = [record.model_dump(mode="json") for record in records]
     if path.suffix == ".parquet":
-        _write_parquet(path, rows, type(records[0]) if records else None)
+        _write_parquet(path, rows, type(records[0]) if records else kind)
     else:
         write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
@@ -78,6 +87,12 @@ def replacing(path: Path, mode: int = 0o644) -> Generator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's content as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def parse_record(row: dict[str, Any], kind: type[R], where: str) -> R:
@@ -124,19 +139,23 @@ def _read_parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     pa, pq = _pyarrow()
 
     try:
-        table = pq.read_table(path)
+        # In pieces: whole tables as Python objects would take several times the memory of the records.
+        pieces = pq.ParquetFile(path).iter_batches(batch_size=_ROWS)
+        number = 0
+        for piece in pieces:
+            for row in piece.to_pylist():
+                number += 1
+                yield f"{path}:{number}", row
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(
             f"{path}: not a Parquet file: {error}", hint="Write it anew or use .jsonl."
         ) from None
-    for number, row in enumerate(table.to_pylist(), 1):
-        yield f"{path}:{number}", row
 
 
 def _write_parquet(path: Path, rows: list[dict[str, Any]], kind: type[Record] | None) -> None:
     pa, pq = _pyarrow()
 
-    schema = _arrow_schema(kind) if kind else pa.schema([])
+    schema = arrow_schema(kind) if kind else pa.schema([])
     nested = _nested_fields(kind) if kind else frozenset[str]()
     rows = [
         {
@@ -147,7 +166,7 @@ def _write_parquet(path: Path, rows: list[dict[str, Any]], kind: type[Record] | 
     ]
     table = pa.Table.from_pylist(rows, schema=schema)
     with replacing(path) as temporary:
-        pq.write_table(table, temporary)
+        pq.write_table(table, temporary, row_group_size=_ROWS)
 
 
 def _pyarrow() -> tuple[Any, Any]:
@@ -155,7 +174,7 @@ def _pyarrow() -> tuple[Any, Any]:
     return import_module("pyarrow"), import_module("pyarrow.parquet")
 
 
-def _arrow_schema(kind: type[Record]) -> Any:
+def arrow_schema(kind: type[Record]) -> Any:
     """Return a record's columns, typed by its fields: a column of empty rows keeps its type."""
     pa, _ = _pyarrow()
     types: dict[Any, Any] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}

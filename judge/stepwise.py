@@ -10,19 +10,9 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ..datasets.records import Record, Verdict, VerdictStatus
+from ..datasets.records import Verdict, VerdictStatus
+from ..datasets.subsets import StepwiseRow, stepwise_row
 from .case import Case
-
-
-class StepwiseRow(Record):
-    """One solution, up to its first fault."""
-
-    prompt: str
-    """The question."""
-    completions: tuple[str, ...]
-    """The steps, untouched."""
-    labels: tuple[bool, ...]
-    """One per step; only the last can be false."""
 
 
 class Stepwise(NamedTuple):
@@ -37,16 +27,12 @@ def to_stepwise(judged: Iterable[tuple[Case, Verdict | None]]) -> Stepwise:
     """Turn judged cases into rows, in order; those that can't be are counted."""
     made = Stepwise([], Counter())
     for case, verdict in judged:
-        steps = case.solution.steps
         if verdict is None:
             made.skipped["no verdict"] += 1
         elif verdict.status not in (VerdictStatus.FAULTY, VerdictStatus.CLEAN):
             made.skipped[verdict.status.value] += 1
-        elif not steps or (verdict.first_fault or 0) >= len(steps):
+        elif (row := stepwise_row(case.problem.question, case.solution.steps, verdict)) is None:
             made.skipped["no such step"] += 1
         else:
-            fault = verdict.first_fault
-            shown = steps if fault is None else steps[: fault + 1]
-            labels = tuple(index != fault for index in range(len(shown)))
-            made.rows.append(StepwiseRow(prompt=case.problem.question, completions=shown, labels=labels))
+            made.rows.append(row)
     return made

@@ -12,7 +12,7 @@ from ..annotate.prompts import PromptFormat
 from ..datasets.abacus import LARGEST, LEVELS
 from ..datasets.config import Config
 from ..datasets.errors import ConfigError
-from ..datasets.silver_bullet import SIZE
+from ..datasets.silver_bullet import CurateConfig
 from ..judge.config import JudgeConfig
 from ..quant.recipes import Recipe
 from ..restore.config import RestoreConfig
@@ -57,14 +57,6 @@ class Problems(Config):
         if (self.abacus is None) == (self.files is None):
             raise ValueError("give either abacus or files")
         return self
-
-
-class CurateConfig(Config):
-    """Which pairs are kept."""
-
-    size: int = Field(default=SIZE, ge=1)
-    """Most pairs to train on."""
-    seed: int = 0
 
 
 class RunConfig(Config):
@@ -167,6 +159,8 @@ def resolve_paths(config: RunConfig, folder: Path) -> RunConfig:
         )
         changes["problems"] = Problems(files=resolved)
     changes["judge"] = config.judge.with_paths_from(folder)
+    benchmarks = tuple((folder / path).resolve() for path in config.curate.benchmarks)
+    changes["curate"] = config.curate.model_copy(update={"benchmarks": benchmarks})
     return config.model_copy(update=changes)
 
 

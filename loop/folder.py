@@ -7,6 +7,7 @@ solutions/MODEL.SPLIT.parquet
 verdicts/MODEL.SPLIT.parquet its wrong solutions, judged
 reviews/MODEL.SPLIT.parquet  what people said of them; beside it what they were asked
 pairs/NAME.parquet           the Silver Bullet pairs
+pairs/NAME.test.parquet      those of problems that are set aside
 restored/NAME/               what restoring added to the variant
 facts/STAGE.json             figures of a stage that are not records
 ledger.sqlite                what language models were asked and have answered
@@ -91,6 +92,10 @@ class RunFolder:
     def pairs_path(self, name: str) -> Path:
         """The pairs that a variant is restored with."""
         return self.path / "pairs" / f"{name}.parquet"
+
+    def test_pairs_path(self, name: str) -> Path:
+        """The pairs of problems that are set aside for the test part."""
+        return self.path / "pairs" / f"{name}.test.parquet"
 
     @property
     def ledger_path(self) -> Path:

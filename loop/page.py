@@ -10,10 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..annotate.showing import clip, harmless
 from ..annotate.statistics import Interval
 from ..annotate.steps import bare_step
 from ..datasets.records import ErrorType, Pair, Solution
+from ..datasets.showing import clip, harmless
 from . import charts, reviewed, wording
 from .report import ErrorMix, Regression, Report, Role
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from ..datasets.records import Split
 from .config import RunConfig
+from .curation import curate
 from .folder import FULL_PRECISION, RunFolder
 from .models import Models, restored_name
 from .progress import Reporter
 from .report import Report
 from .report_file import write_report
-from .stages import curate, judge, make_problems, quantize_variants, restore, solve, solve_failures
+from .stages import judge, make_problems, quantize_variants, restore, solve, solve_failures
 from .summary import summarise
 from .truth import measure_judges
 

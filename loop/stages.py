@@ -10,15 +10,13 @@ from ..datasets.abacus import generate
 from ..datasets.errors import ConfigError, InputError
 from ..datasets.overlap import remove_overlap
 from ..datasets.problem_sets import load_problems
-from ..datasets.records import Finish, Pair, Problem, Split, VerdictStatus
-from ..datasets.silver_bullet import select
+from ..datasets.records import Pair, Problem, Split
 from ..datasets.store import read_records, write_records
 from ..judge.case import Case, Judge
 from ..judge.llm import is_unasked, why_unasked
 from ..judge.members import assemble, members
 from ..judge.rollout import RolloutJudge
 from ..quant.quantize import quantize
-from ..restore.pairs import Located, make_pairs
 from ..restore.preference import train
 from .config import RunConfig
 from .folder import CALIBRATION, FULL_PRECISION, RunFolder
@@ -51,7 +49,10 @@ def make_problems(config: RunConfig, folder: RunFolder) -> None:
             "mining: no problem is left once those of the held-out split are removed",
             hint="Give two files that do not share problems.",
         )
-    folder.write_facts("overlap", {"exact": len(overlap.exact), "ngram": len(overlap.ngram)})
+    folder.write_facts(
+        "overlap",
+        {"exact": len(overlap.exact), "ngram": len(overlap.ngram), "reworded": len(overlap.reworded)},
+    )
     write_records(folder.problems_path, [*overlap.kept, *held_out])
 
 
@@ -141,38 +142,6 @@ def judge(models: Models, folder: RunFolder, reporter: Reporter, model: str, spl
     folder.close_journal(f"verdicts-{out.stem}")
 
 
-def curate(models: Models, folder: RunFolder, reporter: Reporter) -> None:
-    """Write the pairs that the headline variant is restored with."""
-    config = models.config
-    name = config.main.name
-    out = folder.pairs_path(name)
-    if out.is_file():
-        return
-    verdicts = folder.verdicts(name, Split.MINING)
-    cases = wrong_cases(folder, name, Split.MINING)
-    located = [
-        Located(case.problem, case.solution, verdict)
-        for case, verdict in zip(cases, verdicts, strict=True)
-        if verdict.status is VerdictStatus.FAULTY
-    ]
-    journal = folder.journal(f"pairs-{name}")
-    with reporter.task("Making pairs", total=len(located)) as done, Grader() as grader:
-        engine = models.engine(FULL_PRECISION, journal, done)
-        made = list(make_pairs(located, engine, models.renderer(), reaches(grader), config.sampling))
-    chosen = select(made, config.curate.size, seed=config.curate.seed)
-    if not chosen:
-        raise InputError(
-            f"{name}: no pair could be made from {len(cases)} regressions",
-            hint="Mine more problems, or choose a variant that loses more.",
-        )
-    folder.write_facts(
-        "curate",
-        {"regressions": len(cases), "located": len(located), "pairs": len(made), "chosen": len(chosen)},
-    )
-    write_records(out, chosen)
-    folder.close_journal(f"pairs-{name}")
-
-
 def restore(models: Models, folder: RunFolder, reporter: Reporter) -> None:
     """Train the headline variant's adapter on its pairs."""
     config = models.config
@@ -181,16 +150,12 @@ def restore(models: Models, folder: RunFolder, reporter: Reporter) -> None:
     if out.is_dir():
         return
     pairs = read_records(folder.pairs_path(name), Pair)
-    unfinished = {
-        solution.id for solution in folder.solutions(name, Split.MINING) if solution.finish is not Finish.STOP
-    }
     with reporter.task(f"Restoring: {name}", total=config.restore.steps(len(pairs))) as done:
         train(
             folder.variant(name),
             pairs,
             config.restore,
             out,
-            unfinished=unfinished,
             progress=lambda step, steps: done(1),
         )
 

@@ -193,7 +193,8 @@ def _notes(folder: RunFolder) -> tuple[str, ...]:
     if overlap:
         notes.append(
             f"Removed from mining: {overlap['exact']} problems that are also held out, "
-            f"{overlap['ngram']} that share 13 words in a row with a held-out one."
+            f"{overlap['ngram']} that share 13 words in a row with a held-out one, "
+            f"{overlap.get('reworded', 0)} that may be one in other words."
         )
     if curated:
         notes.append(
@@ -201,11 +202,22 @@ def _notes(folder: RunFolder) -> tuple[str, ...]:
             f"{curated['located']}; from before it, full precision still reached the answer in "
             f"{curated['pairs']}; {curated['chosen']} pairs were chosen."
         )
+        notes += _dropped(curated.get("funnel", []))
     notes.append(
         "Full precision can't be asked to mend what it does not solve itself: the kinds of its own first "
         "faults are mostly those that false arithmetic proves, and no fair contrast to the variant's."
     )
     return tuple(notes)
+
+
+def _dropped(gates: list[dict[str, Any]]) -> list[str]:
+    """Say what the gates of curation dropped and why."""
+    said = [
+        f"{gate['name']}: " + ", ".join(f"{count} {reason}" for reason, count in gate["dropped"].items())
+        for gate in gates
+        if gate["dropped"]
+    ]
+    return [f"Dropped in curating, by gate: {'; '.join(said)}."] if said else []
 
 
 def _versions() -> dict[str, str]:

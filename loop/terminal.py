@@ -7,9 +7,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ..annotate.argilla.figures import ReviewFigures
-from ..annotate.showing import clip, harmless
 from ..annotate.statistics import Interval
 from ..datasets.records import ErrorType
+from ..datasets.showing import clip, harmless
 from . import charts, reviewed, wording
 from .report import Report, Role, VariantReport
 

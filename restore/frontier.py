@@ -53,8 +53,8 @@ def frontier_rows(
         right = [*tokens(pair.prompt + pair.chosen), tokenizer.eos_token_id]
         wrong = tokens(pair.prompt + pair.rejected)
         wrong = [*wrong, tokenizer.eos_token_id] if stopped else wrong
-        start = _shared(tokens(unlearnt), right)
-        place = _shared(right, wrong)
+        start = shared(tokens(unlearnt), right)
+        place = shared(right, wrong)
         right = right[: config.max_tokens]
         if start >= len(right):
             continue
@@ -72,7 +72,7 @@ def frontier_rows(
     return rows
 
 
-def _shared(first: list[int], second: list[int]) -> int:
+def shared(first: list[int], second: list[int]) -> int:
     """Number of tokens that two texts have in common from the start."""
     for place, (one, other) in enumerate(zip(first, second, strict=False)):
         if one != other:

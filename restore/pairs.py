@@ -7,26 +7,15 @@ the end of the solution, so that an end token behind them is right.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
 
 from ..annotate.engines.engine import Engine, Prompt, Sampling
 from ..annotate.steps import prefix_before
-from ..datasets.records import Continuation, ErrorType, Finish, Pair, Problem, Solution, Verdict
-
-Reaches = Callable[[Problem, str], bool]
-"""Whether a full solution text reaches the problem's reference answer."""
-
-
-class Located(NamedTuple):
-    """A wrong solution whose first fault is known."""
-
-    problem: Problem
-    solution: Solution
-    verdict: Verdict
+from ..datasets.gates import Judged, Reaches, template_of
+from ..datasets.records import Continuation, ErrorType, Finish, Pair
 
 
 def make_pairs(
-    located: Sequence[Located],
+    located: Sequence[Judged],
     engine: Engine,
     render: Callable[[str, str], str],
     reaches: Reaches,
@@ -49,7 +38,7 @@ def make_pairs(
     }
     first = [one for one in located if one.solution.id in prefixes]
     continued = _continue(first, prefixes, engine, greedy)
-    missed: list[Located] = []
+    missed: list[Judged] = []
     for one in first:
         prefix, text = prefixes[one.solution.id], continued.get(one.solution.id)
         if text is not None and reaches(one.problem, prefix + text):
@@ -66,7 +55,7 @@ def make_pairs(
 
 
 def _continue(
-    located: Sequence[Located], prefixes: dict[str, str], engine: Engine, sampling: Sampling
+    located: Sequence[Judged], prefixes: dict[str, str], engine: Engine, sampling: Sampling
 ) -> dict[str, str]:
     prompts = [Prompt(one.solution.id, one.problem.question, prefixes[one.solution.id]) for one in located]
     return {
@@ -77,7 +66,7 @@ def _continue(
 
 
 def _pair(
-    one: Located, prefix: str, chosen: str, render: Callable[[str, str], str], source: Continuation
+    one: Judged, prefix: str, chosen: str, render: Callable[[str, str], str], source: Continuation
 ) -> Pair:
     solution, verdict = one.solution, one.verdict
     assert verdict.first_fault is not None
@@ -94,4 +83,7 @@ def _pair(
         error_type=verdict.error_type,
         subtype=verdict.subtype,
         chosen_from=source,
+        finish=solution.finish,
+        level=one.problem.level,
+        template=template_of(one.problem),
     )

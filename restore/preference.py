@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..annotate.engines.loading import load_tokenizer
 from ..datasets.errors import InputError, ModelError
-from ..datasets.records import Pair, Subtype
+from ..datasets.records import Finish, Pair, Subtype
 from ..quant.checkpoint import read_checkpoint, replacing_folder, weights_sha256
 from ..quant.silence import silenced
 from .config import RestoreConfig
@@ -57,7 +57,6 @@ def train(
     config: RestoreConfig,
     out: Path,
     *,
-    unfinished: Collection[str] = (),
     progress: Progress | None = None,
 ) -> Restored:
     """Train an adapter on pairs; `out` holds the whole result or is as it was.
@@ -76,7 +75,6 @@ def train(
         pairs: Preferences; best made from this very checkpoint's solutions.
         config: How to train.
         out: Folder of the adapter. Replaced if it is there.
-        unfinished: Ids of the solutions that did not stop by themselves.
         progress: Told about every step.
 
     Raises:
@@ -95,7 +93,7 @@ def train(
         make_rows, make_trainer = (
             (frontier_rows, frontier_trainer) if config.rejected == "token" else (dpo_rows, dpo_trainer)
         )
-        rows = make_rows(pairs, tokenizer, config, [_ended(pair, unfinished) for pair in pairs])
+        rows = make_rows(pairs, tokenizer, config, [_ended(pair) for pair in pairs])
         trainer = make_trainer(_load(checkpoint), tokenizer, rows, config, Path(scratch))
         trainer.remove_callback(PrinterCallback)
         recorder = _recorder(progress, config.time_limit)
@@ -108,8 +106,8 @@ def train(
     return Restored(out, recorder.curve, len(pairs), trainable, time.perf_counter() - started)
 
 
-def _ended(pair: Pair, unfinished: Collection[str]) -> bool:
-    return pair.solution_id not in unfinished and pair.subtype not in _NEVER_ENDS
+def _ended(pair: Pair) -> bool:
+    return pair.finish is Finish.STOP and pair.subtype not in _NEVER_ENDS
 
 
 def _load(checkpoint: Path) -> Any:

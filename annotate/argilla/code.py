@@ -2,7 +2,7 @@
 
 import re
 
-from ..showing import is_hidden
+from ...datasets.showing import is_hidden
 from .maths import OWN_SPACES
 
 _RUN = re.compile(r"`+")

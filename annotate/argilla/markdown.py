@@ -11,7 +11,7 @@ import html
 import re
 from collections.abc import Sequence
 
-from ..showing import clip, is_hidden
+from ...datasets.showing import clip, is_hidden
 from ..steps import bare_step
 from .code import Code
 from .maths import OWN_SPACES, Maths, find_maths

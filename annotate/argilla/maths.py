@@ -8,7 +8,7 @@ source of what it can't read.
 import re
 from typing import NamedTuple
 
-from ..showing import is_hidden
+from ...datasets.showing import is_hidden
 
 OWN_SPACES = frozenset("\u2009\u200a")
 """Spaces that mark something when `markdown` writes them; a text that has them is escaped there."""

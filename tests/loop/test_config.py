@@ -92,7 +92,6 @@ def test_every_field_is_documented():
             "problems.abacus.seed",
             "problems.files.mining",
             "problems.files.held_out",
-            "curate.seed",
         ]
         or undocumented(RunConfig) == []
     )

@@ -23,9 +23,9 @@ from firstfault.annotate.argilla.form import (
 from firstfault.annotate.argilla.markdown import MOST_CHARACTERS, from_markdown
 from firstfault.annotate.argilla.push import push
 from firstfault.annotate.argilla.sampling import Candidate, Sampled
-from firstfault.annotate.showing import clip, is_hidden
 from firstfault.annotate.steps import bare_step
 from firstfault.datasets.records import Drawn, ErrorType, Problem, Solution, Verdict, VerdictStatus
+from firstfault.datasets.showing import clip, is_hidden
 from hostile_texts import ELSEWHERE, HOSTILE_TEXTS, HostileText
 from serving import Serving
 

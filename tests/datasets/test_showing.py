@@ -1,4 +1,4 @@
-from firstfault.annotate.showing import clip, harmless, is_hidden
+from firstfault.datasets.showing import clip, harmless, is_hidden
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,0 +1,272 @@
+"""Publishing a set to the Hugging Face Hub, and fetching one.
+
+A revision is one commit made on top of the one that was looked at (`parent_commit`), so that the repository
+holds either the old revision or the new one, and nothing that came in between is overwritten. What is
+uploaded before the commit is not part of the repository. A tag (`v1`, `v2`, ...) follows; where that was
+broken off, publishing again sets it.
+"""
+
+import io
+import logging
+import re
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .errors import HubError
+from .release import CHANGELOG, CHECKSUMS, Plan, plan
+
+Progress = Callable[[str], None]
+_TOKEN_HINT = "Log in with `hf auth login`, or set HF_TOKEN to a token that may write"
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+class Published(NamedTuple):
+    """What publishing did, or would do."""
+
+    repo: str
+    url: str
+    revision: str | None
+    """Commit that holds the set; `None` for a dry run that would make one."""
+    plan: Plan
+    committed: bool
+    private: bool
+    is_new: bool
+    """Whether the repository was not there before."""
+
+
+def publish(
+    files: Mapping[str, bytes],
+    repo: str,
+    *,
+    public: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> Published:
+    """Publish a tree as a dataset repository: a new revision if anything changed, else nothing.
+
+    Args:
+        files: What `release.build` made.
+        repo: `owner/name`.
+        public: Make a new repository public, and agree to publish into one that is. Who can see a
+            repository that is there already is not changed.
+        dry_run: Look and compare only; nothing is sent.
+        progress: Told what is being done.
+
+    Raises:
+        HubError: If the repository can't be written, holds something else, is public without `public`,
+            moved on meanwhile, or the Hub can't be reached.
+    """
+    if not _ID.fullmatch(repo):
+        raise HubError(f"{repo}: not the id of a repository", hint="Write it as owner/name.")
+    say = progress or _say_nothing
+    with _plain_errors(repo):
+        api = _api()
+        say("looking at the repository")
+        state = _state(api, repo)
+        if state is not None and state.head is not None and state.checksums is None and state.others:
+            raise HubError(
+                f"{repo}: the name is taken by a dataset that firstfault did not publish",
+                hint="Choose another name with --repo.",
+            )
+        if state is not None and not state.private and not public:
+            raise HubError(
+                f"{repo}: is public", hint="Say --public to publish for all to see, or choose another name."
+            )
+        made = plan(
+            files,
+            state.checksums if state is not None else None,
+            state.changelog if state is not None else None,
+        )
+        is_private = state.private if state is not None else not public
+        url = f"{api.endpoint}/datasets/{repo}"
+        is_new = state is None
+        changed = bool(made.changed or made.removed)
+        if dry_run or (state is not None and not changed and made.version in state.tags):
+            head = state.head if state is not None and not changed else None
+            return Published(repo, url, head, made, False, is_private, is_new)
+        if state is None:
+            say("creating the repository")
+            api.create_repo(repo, repo_type="dataset", private=is_private)
+            state = _state(api, repo)
+            assert state is not None
+        revision = state.head
+        if changed:
+            say("uploading")
+            revision = _commit(api, repo, state, made)
+        say("tagging")
+        if made.version not in state.tags:
+            api.create_tag(repo, repo_type="dataset", tag=made.version, revision=revision, exist_ok=True)
+        return Published(repo, url, revision, made, changed, is_private, is_new)
+
+
+def fetch(repo: str, revision: str | None = None) -> tuple[Path, str]:
+    """Download a released set; return its folder and the commit that it is.
+
+    Args:
+        repo: `owner/name`.
+        revision: Branch, tag or commit; the newest when left out.
+
+    Raises:
+        HubError: If the repository or revision is not there, may not be read or can't be reached.
+    """
+    with _plain_errors(repo):
+        api = _api()
+        sha = str(api.repo_info(repo, repo_type="dataset", revision=revision).sha)
+        with _quietly():
+            folder = api.snapshot_download(repo, repo_type="dataset", revision=sha)
+        return Path(folder), sha
+
+
+def _say_nothing(what: str) -> None:
+    """Be told, and do nothing."""
+
+
+class _State(NamedTuple):
+    """A repository as it is."""
+
+    head: str | None
+    private: bool
+    tags: frozenset[str]
+    checksums: str | None
+    changelog: str | None
+    others: bool
+    """Whether it holds files besides what a new repository has."""
+
+
+def _api() -> Any:
+    import huggingface_hub
+
+    hub: Any = huggingface_hub
+    return hub.HfApi(library_name="firstfault")
+
+
+def _state(api: Any, repo: str) -> _State | None:
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    try:
+        info: Any = api.repo_info(repo, repo_type="dataset")
+    except RepositoryNotFoundError as error:
+        if error.response.status_code == 404:
+            return None
+        raise
+    there = {one.rfilename for one in info.siblings or ()}
+    refs: Any = api.list_repo_refs(repo, repo_type="dataset")
+
+    def text(path: str) -> str | None:
+        if path not in there:
+            return None
+        with _quietly():
+            file = api.hf_hub_download(repo, path, repo_type="dataset", revision=info.sha)
+        return Path(file).read_text(encoding="utf-8")
+
+    return _State(
+        head=info.sha,
+        private=bool(info.private),
+        tags=frozenset(tag.name for tag in refs.tags),
+        checksums=text(CHECKSUMS),
+        changelog=text(CHANGELOG),
+        others=bool(there - {".gitattributes"}),
+    )
+
+
+def _commit(api: Any, repo: str, state: _State, made: Plan) -> str:
+    import huggingface_hub
+
+    hub: Any = huggingface_hub
+    # Files as open streams go up by LFS' plain protocol, whatever storage is behind it.
+    operations: list[Any] = [
+        hub.CommitOperationAdd(path_in_repo=path, path_or_fileobj=io.BytesIO(made.files[path]))
+        for path in (*made.changed, CHECKSUMS, CHANGELOG)
+    ]
+    operations += [hub.CommitOperationDelete(path_in_repo=path) for path in made.removed]
+    with _quietly():
+        info = api.create_commit(
+            repo,
+            operations,
+            repo_type="dataset",
+            commit_message=f"{made.version}: {made.line[:60].rstrip('.')}",
+            commit_description=made.line,
+            parent_commit=state.head,
+        )
+    return str(info.oid)
+
+
+@contextmanager
+def _quietly() -> Generator[None]:
+    """Keep the client's progress bars and advice off the terminal: it has its own line."""
+    from huggingface_hub.utils import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
+
+    logger = logging.getLogger("huggingface_hub")
+    level, hidden = logger.level, are_progress_bars_disabled()
+    logger.setLevel(logging.ERROR)
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        if not hidden:
+            enable_progress_bars()
+
+
+@contextmanager
+def _plain_errors(repo: str) -> Generator[None]:
+    """Turn what the client raises into one line with a hint."""
+    import httpx
+    from huggingface_hub import errors
+
+    try:
+        yield
+    except HubError:
+        raise
+    except errors.LocalTokenNotFoundError:
+        raise HubError(f"{repo}: nobody is logged in", hint=_TOKEN_HINT) from None
+    except errors.HfHubHTTPError as error:
+        raise _http_error(repo, error) from None
+    except (httpx.HTTPError, OSError, RuntimeError, ValueError) as error:
+        cause = error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error
+        if isinstance(cause, errors.HfHubHTTPError):
+            raise _http_error(repo, cause) from None
+        if not isinstance(cause, httpx.HTTPError | OSError):
+            if isinstance(cause, ValueError) and "metadata" in str(cause):
+                first = " ".join(str(cause).split())
+                raise HubError(f"{repo}: {first}", hint="This is a bug: please report it.") from None
+            raise
+        raise HubError(
+            f"{repo}: the connection broke ({type(cause).__name__}); the repository is as it was, or the "
+            "new revision is whole",
+            hint="Run the same command again.",
+        ) from None
+
+
+def _http_error(repo: str, error: Any) -> HubError:
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+
+    status = error.response.status_code if error.response is not None else None
+    if isinstance(error, RevisionNotFoundError):
+        return HubError(f"{repo}: no such revision", hint="See its tags on the Hub.")
+    if status == 401:
+        return HubError(f"{repo}: the Hub does not know the token (401)", hint=_TOKEN_HINT + ".")
+    if status == 403:
+        owner = repo.split("/", maxsplit=1)[0]
+        return HubError(f"{repo}: the token may not write there (403)", hint=f"{_TOKEN_HINT} for {owner}.")
+    if isinstance(error, RepositoryNotFoundError) or status == 404:
+        return HubError(
+            f"{repo}: no such dataset, or none that you may see", hint="Check the id, and log in if private."
+        )
+    if status in (409, 412):
+        return HubError(
+            f"{repo}: somebody else changed the repository meanwhile ({status}); nothing was overwritten",
+            hint="Look at what changed, and run the same command again.",
+        )
+    if status == 429:
+        return HubError(f"{repo}: the Hub asks for patience (429)", hint="Try again in some minutes.")
+    if status is not None and status >= 500:
+        return HubError(f"{repo}: the Hub is in trouble ({status})", hint="Run the same command again later.")
+    said = " ".join(str(getattr(error, "server_message", None) or "").split())[:200]
+    return HubError(f"{repo}: the Hub refused ({status}) {said}".rstrip(), hint="Check the id and the token.")

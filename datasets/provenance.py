@@ -1,0 +1,85 @@
+"""Where a released set comes from: all that its card says and its rows do not."""
+
+from pydantic import Field
+
+from .funnel import Gate
+from .records import Record
+
+
+class Share(Record):
+    """A share with its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class JudgeFigures(Record):
+    """How often a judge agrees with the truth on one set of solutions."""
+
+    judge: str
+    cases: str
+    """Which solutions, e.g. `regressions`."""
+    items: int
+    first_fault: Share | None = None
+    error_type: Share | None = None
+    false_alarms: Share | None = None
+
+
+class Source(Record):
+    """A problem set that regressions come from."""
+
+    name: str
+    licence: str
+    """Identifier as on the Hub."""
+    problems: int
+    """Problems of it that are in the set."""
+
+
+class Provenance(Record):
+    """How a set was made. Holds no path, no key, no person's name and no time."""
+
+    base_model: str
+    """Name of the full-precision model."""
+    base_sha256: str
+    """Of its weights."""
+    variant: str
+    method: str
+    scheme: str
+    """E.g. `W3A16`."""
+    group_size: int | None = None
+    bits_per_weight: float | None = None
+    variant_sha256: str
+    """Of the quantized weights."""
+    chat_template_sha256: str
+    system: str
+    """System message of the prompts."""
+    max_tokens: int
+    temperature: float
+    panel: tuple[str, ...]
+    """Judges, in the order in which they are asked."""
+    rule: str
+    """How their votes became one verdict."""
+    judges: tuple[JudgeFigures, ...] = ()
+    """Measured agreement, where the problems come with a truth."""
+    reviews: int = Field(default=0, ge=0)
+    reviewed: int = Field(default=0, ge=0)
+    """Regressions that people settled."""
+    reviewers: int = Field(default=0, ge=0)
+    overlap: dict[str, int] = {}
+    """Mining problems removed before anything was generated, by kind of overlap with the held-out split."""
+    benchmarks: tuple[str, ...] = ()
+    """Test sets that it was kept clear of, besides the held-out split."""
+    funnel: tuple[Gate, ...]
+    test_share: float
+    sources: tuple[Source, ...]
+    held_out: int | None = None
+    """Held-out problems that the accuracies are measured on."""
+    full_precision: Share | None = None
+    """Held-out accuracy of the full-precision model."""
+    quantized: Share | None = None
+    restored: Share | None = None
+    """After training on this set's train part."""
+    recovery: Share | None = None
+    seeds: dict[str, int] = {}
+    versions: dict[str, str] = {}

@@ -1,0 +1,85 @@
+"""The stage that turns judged regressions into the Silver Bullet pairs of the headline variant."""
+
+from ..annotate.grading import Grader
+from ..datasets.errors import InputError
+from ..datasets.funnel import Funnel
+from ..datasets.gates import Judged, check, judged, made
+from ..datasets.overlap import References
+from ..datasets.problem_sets import load_benchmarks
+from ..datasets.records import Pair, Split
+from ..datasets.silver_bullet import choose
+from ..datasets.store import file_sha256, write_records
+from ..restore.margins import with_margins
+from ..restore.pairs import make_pairs
+from .folder import FULL_PRECISION, RunFolder
+from .models import Models, reaches
+from .progress import Reporter
+from .stages import wrong_cases
+
+
+def curate(models: Models, folder: RunFolder, reporter: Reporter) -> None:
+    """Write the pairs that the headline variant is restored with, those set aside, and the funnel.
+
+    What people settled in their reviews stands in the place of what judges said.
+
+    Raises:
+        InputError: If no pair is left.
+    """
+    config = models.config
+    name = config.main.name
+    out = folder.pairs_path(name)
+    if out.is_file():
+        return
+    items = settled(folder, name, Split.MINING)
+    references = {"held-out": References(folder.problems(Split.HELD_OUT))}
+    for benchmark, problems in load_benchmarks(config.curate.benchmarks).items():
+        references[benchmark] = References(problems)
+    funnel = Funnel()
+    worth = list(judged(items, references, funnel, agreed_only=config.curate.agreed_only))
+    journal = folder.journal(f"pairs-{name}")
+    with Grader() as grader:
+        with reporter.task("Making pairs", total=len(worth)) as done:
+            engine = models.engine(FULL_PRECISION, journal, done)
+            pairs = list(make_pairs(worth, engine, models.renderer(), reaches(grader), config.sampling))
+        candidates = list(made(worth, pairs, funnel))
+        with reporter.task("Checking pairs", total=len(candidates)) as done:
+            kept = check(candidates, reaches(grader), funnel, longest=config.curate.longest, progress=done)
+    if config.curate.margins:
+        with reporter.task("Computing margins", total=2 * len(kept)) as done:
+            kept = with_margins(kept, models.base, folder.variant(name), done)
+    chosen = choose(kept, config.curate, funnel)
+    if not chosen.train:
+        raise InputError(
+            f"{name}: no pair could be made from {len(items)} regressions ({_where_lost(funnel)})",
+            hint="Mine more problems, or choose a variant that loses more.",
+        )
+    reviews = folder.reviews_path(name, Split.MINING)
+    folder.write_facts(
+        "curate",
+        {
+            "regressions": len(items),
+            "located": funnel.gates[0].kept,
+            "pairs": len(pairs),
+            "chosen": len(chosen.train),
+            "test": len(chosen.test),
+            "reviews_sha256": file_sha256(reviews) if reviews.is_file() else None,
+            "funnel": [gate.model_dump(mode="json") for gate in funnel.gates],
+        },
+    )
+    write_records(folder.test_pairs_path(name), chosen.test, Pair)
+    write_records(out, chosen.train)
+    folder.close_journal(f"pairs-{name}")
+
+
+def settled(folder: RunFolder, model: str, split: Split) -> list[Judged]:
+    """Return one model's judged solutions, with what people settled in the place of what judges said."""
+    cases = wrong_cases(folder, model, split)
+    verdicts = folder.verdicts(model, split)
+    return [
+        Judged(case.problem, case.solution, verdict) for case, verdict in zip(cases, verdicts, strict=True)
+    ]
+
+
+def _where_lost(funnel: Funnel) -> str:
+    lost = [f"{count} {reason}" for gate in funnel.gates for reason, count in gate.dropped.items()]
+    return ", ".join(lost) or "there were none"
