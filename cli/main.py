@@ -13,7 +13,7 @@ import typer
 from typer._click.exceptions import UsageError
 
 from ..datasets.errors import FirstFaultError
-from . import judging, ledger, measuring, mending, publishing, reviewing, runs
+from . import judging, ledger, measuring, mending, publishing, restoring, reviewing, runs
 
 _INTERRUPTED = 130  # what typer makes of Ctrl-C, as shells do
 
@@ -32,7 +32,7 @@ app.command()(measuring.measure)
 app.add_typer(judging.app, name="judge")
 app.add_typer(reviewing.app, name="review")
 app.command()(mending.curate)
-app.command()(mending.restore)
+app.command()(restoring.restore)
 app.command()(publishing.publish)
 app.command()(runs.report)
 app.command()(runs.show)

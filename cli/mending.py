@@ -1,4 +1,4 @@
-"""Commands that locate faults and mend them: judge, curate, restore."""
+"""The command that makes pairs at the faults that judges found."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..datasets.errors import InputError
-from .options import BASELINE, Json, Out, Problems, Set, tell
+from .options import BASELINE, Json, Out, Problems, tell
 
 if TYPE_CHECKING:
     from ..datasets.funnel import Gate
@@ -118,27 +118,3 @@ def _passed(gate: "Gate") -> str:
     """Write a gate as one line: how many passed, and why the others did not."""
     reasons = ", ".join(f"{count} {reason}" for reason, count in gate.dropped.items())
     return f"{gate.name:>16} {gate.kept:>6} of {gate.entered}" + (f"  ({reasons})" if reasons else "")
-
-
-def restore(
-    model: Annotated[Path, typer.Option(help="Quantized model folder.", show_default=False)],
-    pairs: Annotated[Path, typer.Option(help="Pairs (.jsonl or .parquet).", show_default=False)],
-    out: Out,
-    overrides: Set = None,
-    as_json: Json = False,
-) -> None:
-    """Train an adapter on a quantized model from preference pairs; its weights stay as they are."""
-    from ..datasets.records import Pair
-    from ..datasets.store import read_records
-    from ..loop.config import parse_config
-    from ..loop.progress import Reporter
-    from ..restore.config import RestoreConfig
-    from ..restore.preference import train
-
-    config = parse_config({}, RestoreConfig, "restore", overrides or ())
-    rows = read_records(pairs, Pair)
-    if not rows:
-        raise InputError(f"{pairs}: no pairs", hint="Make some with `firstfault curate`")
-    with Reporter().task(f"Restoring: {model.name}", total=config.steps(len(rows))) as done:
-        train(model, rows, config, out, progress=lambda step, steps: done(1))
-    tell(as_json, {"pairs": len(rows), "out": str(out)}, f"Restored with {len(rows)} pairs. {out}")

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from .errors import HubError
 from .release import CHANGELOG, CHECKSUMS, Plan, plan
@@ -101,21 +101,24 @@ def publish(
         return Published(repo, url, revision, made, changed, is_private, is_new)
 
 
-def fetch(repo: str, revision: str | None = None) -> tuple[Path, str]:
-    """Download a released set; return its folder and the commit that it is.
+def fetch(
+    repo: str, revision: str | None = None, kind: Literal["dataset", "model"] = "dataset"
+) -> tuple[Path, str]:
+    """Download a released set, or a model; return its folder and the commit that it is.
 
     Args:
         repo: `owner/name`.
         revision: Branch, tag or commit; the newest when left out.
+        kind: What the repository holds.
 
     Raises:
         HubError: If the repository or revision is not there, may not be read or can't be reached.
     """
     with _plain_errors(repo):
         api = _api()
-        sha = str(api.repo_info(repo, repo_type="dataset", revision=revision).sha)
+        sha = str(api.repo_info(repo, repo_type=kind, revision=revision).sha)
         with _quietly():
-            folder = api.snapshot_download(repo, repo_type="dataset", revision=sha)
+            folder = api.snapshot_download(repo, repo_type=kind, revision=sha)
         return Path(folder), sha
 
 

@@ -1,6 +1,5 @@
 """What a run publishes: its pairs with all that the card says about them."""
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -17,7 +16,7 @@ from ..datasets.provenance import JudgeFigures, Provenance, Share, Source
 from ..datasets.records import Pair, Split
 from ..datasets.store import file_sha256, read_records
 from ..datasets.subsets import Part, make_parts
-from ..quant.checkpoint import weights_sha256
+from ..quant.checkpoint import chat_template_sha256, weights_sha256
 from .config import RunConfig
 from .curation import settled
 from .folder import RunFolder
@@ -125,17 +124,6 @@ def _names(folder: RunFolder, reviewers: Collection[str]) -> tuple[str, ...]:
 
     known = Pseudonyms(folder.people_path)
     return tuple(sorted({*reviewers, *(known.name(reviewer) for reviewer in reviewers)}))
-
-
-def chat_template_sha256(model: Path) -> str:
-    """Return the SHA-256 of a model folder's chat template; of nothing where it has none."""
-    template: Any = None
-    if (path := model / "chat_template.jinja").is_file():
-        template = path.read_text(encoding="utf-8")
-    elif (path := model / "tokenizer_config.json").is_file():
-        template = json.loads(path.read_text(encoding="utf-8")).get("chat_template")
-    text = template if isinstance(template, str) else json.dumps(template or "")
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def publishable_config(config: RunConfig) -> str:

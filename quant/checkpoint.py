@@ -84,6 +84,17 @@ def weights_sha256(folder: Path) -> str:
     return digest.hexdigest()
 
 
+def chat_template_sha256(folder: Path) -> str:
+    """Return the SHA-256 of a model folder's chat template; of nothing where it has none."""
+    template: Any = None
+    if (path := folder / "chat_template.jinja").is_file():
+        template = path.read_text(encoding="utf-8")
+    elif (path := folder / "tokenizer_config.json").is_file():
+        template = json.loads(path.read_text(encoding="utf-8")).get("chat_template")
+    text = template if isinstance(template, str) else json.dumps(template or "")
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 @contextmanager
 def replacing_folder(out: Path) -> Generator[Path]:
     """Give a temporary folder beside `out` that takes its place on success and goes on failure.

@@ -88,7 +88,7 @@ def test_quantize_judge_curate_and_restore_from_files_to_files(tmp_path: Path, p
         assert texts[pair.solution_id].rstrip() == pair.prefix + pair.rejected
     restored = run(
         capsys,
-        *("restore", "--model", quantized, "--pairs", tmp_path / "pairs.jsonl"),
+        *("restore", "--model", quantized, "--dataset", tmp_path / "pairs.jsonl"),
         *("--out", tmp_path / "adapter", "--set", "epochs=1"),
     )
     assert restored["pairs"] == 4

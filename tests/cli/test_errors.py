@@ -108,7 +108,7 @@ def test_a_folder_that_is_no_run(tmp_path: Path, capsys):
 
 def test_pairs_that_are_none(tmp_path: Path, capsys, tiny_model: Path):
     pairs = jsonl(tmp_path / "pairs.jsonl", [])
-    said = error_of(capsys, ["restore", "--model", tiny_model, "--pairs", pairs, "--out", tmp_path / "out"])
+    said = error_of(capsys, ["restore", "--model", tiny_model, "--dataset", pairs, "--out", tmp_path / "out"])
     assert "no pairs" in said
     assert not (tmp_path / "out").exists()
 

@@ -1,0 +1,142 @@
+"""The command that restores quantized models: one, or several with several datasets."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..datasets.errors import ConfigError, InputError
+from .options import Json, Set, tell
+
+if TYPE_CHECKING:
+    from ..loop.matrix import Row
+    from ..loop.progress import Reporter
+
+
+def restore(
+    model: Annotated[
+        str | None,
+        typer.Option(help="Quantized model: a folder, or an id on the Hub.", show_default=False),
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            help="Released set (folder or id on the Hub), folder of a run, or file of pairs.",
+            show_default=False,
+        ),
+    ] = None,
+    revision: Annotated[
+        str | None,
+        typer.Option(help="Of the dataset on the Hub; the newest when left out.", show_default=False),
+    ] = None,
+    matrix: Annotated[
+        Path | None,
+        typer.Option(help="YAML file: several models with several datasets and seeds.", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Where the result goes; made up from the names when left out.", show_default=False),
+    ] = None,
+    overrides: Set = None,
+    as_json: Json = False,
+) -> None:
+    """Train an adapter on a quantized model from preference pairs; its weights stay as they are."""
+    import torch
+
+    from ..loop.progress import Reporter
+
+    torch.set_flush_denormal(True)
+    if matrix is not None:
+        if model is not None or dataset is not None or revision is not None:
+            raise ConfigError("--matrix names models and datasets itself", hint="Leave out the others")
+        _restore_matrix(matrix, out or Path("runs") / matrix.stem, overrides or [], Reporter(), as_json)
+        return
+    if model is None or dataset is None:
+        raise ConfigError("nothing to restore", hint="Give --model and --dataset, or --matrix FILE")
+    _restore_one(model, dataset, revision, out, overrides or [], Reporter(), as_json)
+
+
+def _restore_one(
+    model: str,
+    dataset: str,
+    revision: str | None,
+    out: Path | None,
+    overrides: list[str],
+    reporter: "Reporter",
+    as_json: bool,
+) -> None:
+    from ..loop.config import parse_config
+    from ..restore.card import write_card
+    from ..restore.config import RestoreConfig
+    from ..restore.preference import train
+    from ..restore.sources import find_checkpoint, misfits, read_source
+
+    config = parse_config({}, RestoreConfig, "restore", [one.removeprefix("restore.") for one in overrides])
+    checkpoint = find_checkpoint(model)
+    origin = read_source(dataset, revision)
+    if not origin.pairs:
+        raise InputError(f"{dataset}: no pairs", hint="Make some with `firstfault curate`")
+    warnings = misfits(origin, checkpoint)
+    for warning in warnings:
+        reporter.say(f"Note: {warning}")
+    folder = out or Path("restored") / model.rstrip("/").rsplit("/", 1)[-1]
+    with reporter.task(f"Restoring: {folder.name}", total=config.steps(len(origin.pairs))) as done:
+        train(checkpoint, origin.pairs, config, folder, progress=lambda step, steps: done(1))
+    base = origin.made.base_model if origin.made is not None else "model"
+    write_card(folder, origin, base=base, warnings=warnings)
+    result = {
+        "pairs": len(origin.pairs),
+        "dataset": origin.name,
+        "revision": origin.revision,
+        "sha256": origin.sha256,
+        "warnings": warnings,
+        "out": str(folder),
+    }
+    at = f" at {origin.revision}" if origin.revision else ""
+    tell(as_json, result, f"Restored with {len(origin.pairs)} pairs of {origin.name}{at}. {folder}")
+
+
+def _restore_matrix(path: Path, out: Path, overrides: list[str], reporter: "Reporter", as_json: bool) -> None:
+    import torch
+
+    from ..loop.config import parse_config, read_yaml
+    from ..loop.matrix import restore_matrix
+    from ..loop.matrix_config import MatrixConfig
+    from ..restore.sources import read_source
+
+    config = parse_config(read_yaml(path), MatrixConfig, str(path), overrides).with_paths_from(path.parent)
+    torch.set_num_threads(config.threads)
+    rows = restore_matrix(config, out, read_source, reporter)
+    if as_json:
+        print(json.dumps([row.model_dump(mode="json") for row in rows], ensure_ascii=False))
+        return
+    _show(rows)
+    print(f"Chosen by accuracy on validation problems; held-out ones took no part. {out}")
+
+
+def _show(rows: "list[Row]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("model", "dataset"):
+        table.add_column(name, overflow="fold")
+    for name in ("seed", "pairs", "quantized", "restored", "recovery (95%)", "validation"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        cells = [str(row.seed), str(row.pairs or "")]
+        if row.failed is None:
+            found = row.recovery
+            told = f"{found.value:.2f} ({found.low:.2f}–{found.high:.2f})" if found else "nothing was lost"
+            cells += [_percent(row.quantized), _percent(row.restored), told, _percent(row.validation)]
+        else:
+            cells += ["failed"]
+        style = "bold" if row.is_best else "dim" if row.failed else ""
+        table.add_row(Text(row.model), Text(row.dataset), *cells, style=style)
+    Console().print(table)
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.1%}"

@@ -1,0 +1,297 @@
+"""Batch restore: every model with every dataset and seed, one row each, measured on the same problems.
+
+A row that fails is recorded with its reason and the others go on; a matrix that was stopped goes on with the
+same command, and rows that failed are tried again.
+
+The best row of a model is chosen by a rule that is fixed before anything is measured: the dataset with the
+highest mean accuracy over its seeds on validation problems, where every seed came through; of its seeds, the
+one with the highest accuracy there; ties go to fewer pairs, then to the smaller seed. Held-out problems take
+no part in it.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from statistics import fmean
+
+from pydantic import Field
+
+from ..annotate.engines.engine import Prompt
+from ..annotate.engines.transformers import TransformersEngine
+from ..annotate.grading import Grader
+from ..annotate.solutions import read_solution
+from ..annotate.statistics import Interval
+from ..datasets.abacus import generate
+from ..datasets.errors import ConfigError, FirstFaultError, InputError
+from ..datasets.overlap import remove_overlap
+from ..datasets.problem_sets import load_problems
+from ..datasets.records import Problem, Record, Solution, Split
+from ..datasets.store import read_records, write_records, write_text
+from ..models import BUNDLED
+from ..restore.card import Measured, write_card
+from ..restore.preference import train
+from ..restore.recovery import recovery
+from ..restore.sources import Origin, misfits
+from .journal import Journal, JournaledEngine
+from .matrix_config import Benchmark, MatrixConfig, Quantized, Source
+from .progress import Reporter
+
+ReadSource = Callable[[str, str | None], Origin]
+"""As `read_source`."""
+
+
+class Row(Record):
+    """One model restored with one dataset and seed."""
+
+    model: str
+    dataset: str
+    seed: int
+    pairs: int = Field(default=0, ge=0)
+    revision: str | None = None
+    """The commit of a set on the Hub."""
+    sha256: str | None = None
+    """Of the set's content."""
+    warnings: tuple[str, ...] = ()
+    """In what the set does not fit the model."""
+    full_precision: float | None = None
+    """Shares of the held-out problems solved."""
+    quantized: float | None = None
+    restored: float | None = None
+    recovery: Interval | None = None
+    """On held-out problems; `None` where quantization lost nothing, or the row failed."""
+    validation: float | None = None
+    """Share of the validation problems solved: what the best row is chosen by."""
+    seconds: float | None = None
+    """Of training; `None` where it was done before the matrix was stopped."""
+    failed: str | None = None
+    """Why there is no result."""
+    is_best: bool = False
+    """Of its model."""
+
+
+def restore_matrix(config: MatrixConfig, out: Path, read: ReadSource, reporter: Reporter) -> list[Row]:
+    """Restore and measure every row that has no result yet.
+
+    Args:
+        config: What to restore with what.
+        out: Folder of the results; the same folder goes on where it was.
+        read: Gets a dataset's pairs.
+        reporter: Where progress is shown.
+
+    Returns:
+        All rows in the order of the configuration; `matrix.json` in the folder holds them too.
+
+    Raises:
+        ConfigError: If the folder holds another matrix.
+        FirstFaultError: If the problems or a base model can't be used: without them no row can be told.
+    """
+    _claim(config, out)
+    matrix = _Matrix(config, out, reporter)
+    rows: list[Row] = []
+    for model in config.models:
+        for dataset in config.datasets:
+            for seed in config.seeds:
+                rows.append(matrix.row(model, dataset, seed, read))
+                write_text(out / "matrix.json", _json(choose(rows)))
+    return choose(rows)
+
+
+def choose(rows: Sequence[Row]) -> list[Row]:
+    """Mark the best row of every model; see the rule above."""
+    best: list[Row] = []
+    for model in dict.fromkeys(row.model for row in rows):
+        own = [row for row in rows if row.model == model]
+        whole = [
+            [row for row in own if row.dataset == name] for name in dict.fromkeys(row.dataset for row in own)
+        ]
+        usable = [group for group in whole if all(row.validation is not None for row in group)]
+        if usable:
+            group = max(usable, key=lambda group: (_mean(group), -group[0].pairs))
+            best.append(max(group, key=lambda row: (row.validation or 0, -row.seed)))
+    return [row.model_copy(update={"is_best": row in best}) for row in rows]
+
+
+class _Matrix:
+    """The folder of a matrix, and what its rows share."""
+
+    def __init__(self, config: MatrixConfig, out: Path, reporter: Reporter) -> None:
+        self._config = config
+        self._out = out
+        self._reporter = reporter
+        held_out = _problems(config.held_out, Split.HELD_OUT)
+        validation = remove_overlap(_problems(config.validation, Split.MINING), held_out).kept
+        if not validation or not held_out:
+            raise InputError(
+                "validation: no problem is left once held-out ones are removed",
+                hint="Give two files that do not share problems",
+            )
+        self._problems = {"validation": validation, "held_out": held_out}
+
+    def row(self, model: Quantized, dataset: Source, seed: int, read: ReadSource) -> Row:
+        """One row, done now or before."""
+        folder = self._out / model.name / dataset.name / f"seed-{seed}"
+        kept = folder / "row.json"
+        if kept.is_file():
+            row = Row.model_validate_json(kept.read_bytes())
+            if row.failed is None:
+                return row
+        # What the row is compared with; if this fails, so would every row.
+        base = f"base-{model.name}"
+        full = self._solve(self._out / model.name / base, model.base or BUNDLED, base, "held_out")
+        try:
+            quantized = self._solve(
+                self._out / model.name / "quantized", model.checkpoint, model.name, "held_out"
+            )
+            row = self._restored(model, dataset, seed, folder, full, quantized, read)
+        except FirstFaultError as error:
+            row = Row(model=model.name, dataset=dataset.name, seed=seed, failed=f"{error}. {error.hint}")
+        except (RuntimeError, ValueError, OSError) as error:
+            # Out of memory, a shape that does not fit, a full disk: the others may come through.
+            reason = " ".join(str(error).split())[:300]
+            row = Row(
+                model=model.name, dataset=dataset.name, seed=seed, failed=f"{type(error).__name__}: {reason}"
+            )
+        if row.failed is not None:
+            self._reporter.say(f"{model.name} with {dataset.name}, seed {seed}: failed: {row.failed}")
+        write_text(kept, row.model_dump_json(indent=2) + "\n")
+        return row
+
+    def _restored(
+        self,
+        model: Quantized,
+        dataset: Source,
+        seed: int,
+        folder: Path,
+        full: list[Solution],
+        quantized: list[Solution],
+        read: ReadSource,
+    ) -> Row:
+        origin = read(dataset.pairs, dataset.revision)
+        pairs = origin.pairs[: dataset.size]
+        held_out = {problem.id for problem in self._problems["held_out"]}
+        leaked = sum(pair.problem_id in held_out for pair in pairs)
+        if leaked:
+            raise InputError(
+                f"{dataset.name}: {leaked} of {len(pairs)} pairs are about held-out problems",
+                hint="Measure on other problems: what was trained on can't be measured on",
+            )
+        adapter = folder / "adapter"
+        name = f"{model.name} with {dataset.name}, seed {seed}"
+        restore = self._config.restore.model_copy(update={"seed": seed})
+        seconds = None
+        if not adapter.is_dir():
+            with self._reporter.task(f"Restoring: {name}", total=restore.steps(len(pairs))) as done:
+                trained = train(
+                    model.checkpoint, pairs, restore, adapter, progress=lambda step, steps: done(1)
+                )
+            seconds = round(trained.seconds, 1)
+        parts = {part: self._solve(folder, model.checkpoint, name, part, adapter) for part in self._problems}
+        restored = parts["held_out"]
+        found = recovery(full, quantized, restored)
+        interval = (
+            None
+            if found.value is None or found.low is None or found.high is None
+            else Interval(value=found.value, low=found.low, high=found.high)
+        )
+        measured = Measured(
+            problems=len(full),
+            full_precision=_solved(full),
+            quantized=_solved(quantized),
+            restored=_solved(restored),
+            recovery=interval,
+        )
+        base = (model.base or BUNDLED).name
+        warnings = misfits(origin, model.checkpoint)
+        write_card(adapter, origin, base=base, measured=measured, warnings=warnings)
+        return Row(
+            model=model.name,
+            dataset=dataset.name,
+            seed=seed,
+            pairs=len(pairs),
+            revision=origin.revision,
+            sha256=origin.sha256,
+            warnings=tuple(warnings),
+            **measured.model_dump(include={"full_precision", "quantized", "restored"}),
+            recovery=interval,
+            validation=_solved(parts["validation"]),
+            seconds=seconds,
+        )
+
+    def _solve(
+        self, folder: Path, checkpoint: Path, name: str, part: str, adapter: Path | None = None
+    ) -> list[Solution]:
+        """Graded solutions of one model, done now or before."""
+        out = folder / f"{part}.parquet"
+        if out.is_file():
+            return read_records(out, Solution)
+        problems = self._problems[part]
+        known = {problem.id: problem for problem in problems}
+        journal = folder / f"{part}.jsonl"
+        with (
+            self._reporter.task(f"Solving {part.replace('_', '-')}: {name}", total=len(problems)) as done,
+            Grader() as grader,
+        ):
+            engine = TransformersEngine.load(
+                checkpoint,
+                name=name,
+                adapter=adapter,
+                batch_size=self._config.batch_size,
+                prompt_format=self._config.prompt,
+            )
+            prompts = [Prompt(problem.id, problem.question) for problem in problems]
+            asked = JournaledEngine(engine, Journal(journal), done).generate(prompts, self._config.sampling)
+            solutions = {
+                one.key: read_solution(known[one.key], name, one.text, one.finish, one.tokens, grader)
+                for one in asked
+            }
+        write_records(out, [solutions[problem.id] for problem in problems])
+        journal.unlink(missing_ok=True)
+        return [solutions[problem.id] for problem in problems]
+
+
+def _problems(benchmark: Benchmark, split: Split) -> list[Problem]:
+    if benchmark.file is not None:
+        return load_problems(benchmark.file, split=split)
+    assert benchmark.abacus is not None
+    return generate(split, benchmark.abacus, seed=benchmark.seed)
+
+
+def _claim(config: MatrixConfig, out: Path) -> None:
+    import yaml
+
+    path = out / "matrix.yaml"
+    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    if path.is_file() and path.read_text(encoding="utf-8") != text:
+        # Rows may be added; what rows mean may not change under those that are there.
+        there = MatrixConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        changed = list(_changed(there, config))
+        if changed:
+            raise ConfigError(
+                f"{out}: holds a matrix with another configuration ({', '.join(changed)} differ)",
+                hint="Choose another folder with --out, or remove this one",
+            )
+    elif not path.is_file() and out.is_dir() and any(out.iterdir()):
+        raise ConfigError(f"{out}: holds files that are not of a matrix", hint="Choose another --out")
+    write_text(path, text)
+
+
+def _changed(there: MatrixConfig, now: MatrixConfig) -> Iterator[str]:
+    for name in MatrixConfig.model_fields:
+        if name in ("models", "datasets"):
+            before = {one.name: one for one in getattr(there, name)}
+            if any(before.get(one.name, one) != one for one in getattr(now, name)):
+                yield name
+        elif name != "seeds" and getattr(there, name) != getattr(now, name):
+            yield name
+
+
+def _json(rows: Sequence[Row]) -> str:
+    return json.dumps([row.model_dump(mode="json") for row in rows], indent=2, ensure_ascii=False) + "\n"
+
+
+def _mean(rows: Sequence[Row]) -> float:
+    return fmean(row.validation or 0 for row in rows)
+
+
+def _solved(solutions: Sequence[Solution]) -> float:
+    return sum(bool(one.correct) for one in solutions) / len(solutions)
