@@ -71,6 +71,7 @@ def margins(pairs: Sequence[Pair]) -> str | None:
     def at(value: float) -> float:
         return left + wide * (min(max(value, low), high) - low) / (high - low)
 
+    zero = at(0.0)
     for line, (name, values, fill) in enumerate(
         (("full precision", full, _FULL), ("quantized", variant, _VARIANT))
     ):
@@ -91,7 +92,6 @@ def margins(pairs: Sequence[Pair]) -> str | None:
             f"{name}: median {median(values):.1f}, right one preferred in {100 * right / len(values):.0f}%"
         )
         drawn.append(_text(left, base - 96, share, "soft"))
-        zero = at(0.0)
         drawn.append(
             f'<line class="zero" x1="{zero:.1f}" x2="{zero:.1f}" y1="{base - 90}" y2="{base + 0.5}"/>'
         )
