@@ -42,11 +42,8 @@ def restore(
     as_json: Json = False,
 ) -> None:
     """Train an adapter on a quantized model from preference pairs; its weights stay as they are."""
-    import torch
-
     from ..loop.progress import Reporter
 
-    torch.set_flush_denormal(True)
     if matrix is not None:
         if model is not None or dataset is not None or revision is not None:
             raise ConfigError("--matrix names models and datasets itself", hint="Leave out the others")
@@ -106,6 +103,8 @@ def _restore_matrix(path: Path, out: Path, overrides: list[str], reporter: "Repo
     from ..restore.sources import read_source
 
     config = parse_config(read_yaml(path), MatrixConfig, str(path), overrides).with_paths_from(path.parent)
+    # Processors are slow with numbers next to zero. Before any thread starts: threads take it over.
+    torch.set_flush_denormal(True)
     torch.set_num_threads(config.threads)
     rows = restore_matrix(config, out, read_source, reporter)
     if as_json:
