@@ -104,6 +104,10 @@ def pull(
     _show(review, result, path, as_json)
     if not as_json and (path / HTML_NAME).is_file():
         print(f"Report: {path / HTML_NAME}")
+    if not as_json and result.new + result.changed + result.withdrawn:
+        print(
+            "To make pairs by these reviews and restore with them, run the command that made the run again."
+        )
 
 
 def _open(path: Path, data: Path) -> "tuple[RunReview, Connection]":

@@ -1,5 +1,7 @@
 """The stage that turns judged regressions into the Silver Bullet pairs of the headline variant."""
 
+import shutil
+
 from ..annotate.grading import Grader
 from ..datasets.errors import InputError
 from ..datasets.funnel import Funnel
@@ -12,7 +14,7 @@ from ..datasets.store import file_sha256, write_records
 from ..restore.margins import with_margins
 from ..restore.pairs import make_pairs
 from .folder import FULL_PRECISION, RunFolder
-from .models import Models, reaches
+from .models import Models, reaches, restored_name
 from .progress import Reporter
 from .stages import wrong_cases
 
@@ -53,7 +55,6 @@ def curate(models: Models, folder: RunFolder, reporter: Reporter) -> None:
             f"{name}: no pair could be made from {len(items)} regressions ({_where_lost(funnel)})",
             hint="Mine more problems, or choose a variant that loses more.",
         )
-    reviews = folder.reviews_path(name, Split.MINING)
     folder.write_facts(
         "curate",
         {
@@ -62,13 +63,37 @@ def curate(models: Models, folder: RunFolder, reporter: Reporter) -> None:
             "pairs": len(pairs),
             "chosen": len(chosen.train),
             "test": len(chosen.test),
-            "reviews_sha256": file_sha256(reviews) if reviews.is_file() else None,
+            "reviews_sha256": reviews_sha256(folder, name),
             "funnel": [gate.model_dump(mode="json") for gate in funnel.gates],
         },
     )
     write_records(folder.test_pairs_path(name), chosen.test, Pair)
     write_records(out, chosen.train)
     folder.close_journal(f"pairs-{name}")
+
+
+def renew(folder: RunFolder, name: str, reporter: Reporter) -> None:
+    """Make room for new pairs where people's reviews have changed since the pairs were made.
+
+    What was restored with the old ones goes too, and first, so that a kill leaves nothing that does not
+    belong together.
+    """
+    facts = folder.facts("curate")
+    if not folder.pairs_path(name).is_file() or facts.get("reviews_sha256") == reviews_sha256(folder, name):
+        return
+    after = restored_name(name)
+    reporter.say("People's reviews have changed: pairs are made anew, and what is restored with them.")
+    folder.verdicts_path(after, Split.HELD_OUT).unlink(missing_ok=True)
+    folder.solutions_path(after, Split.HELD_OUT).unlink(missing_ok=True)
+    shutil.rmtree(folder.restored(name), ignore_errors=True)
+    folder.test_pairs_path(name).unlink(missing_ok=True)
+    folder.pairs_path(name).unlink()
+
+
+def reviews_sha256(folder: RunFolder, name: str) -> str | None:
+    """Return the SHA-256 of the reviews of a variant's regressions; `None` where there are none."""
+    path = folder.reviews_path(name, Split.MINING)
+    return file_sha256(path) if path.is_file() else None
 
 
 def settled(folder: RunFolder, model: str, split: Split) -> list[Judged]:

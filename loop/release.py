@@ -14,11 +14,11 @@ from ..datasets.licences import licence_of_the_whole, licences_of
 from ..datasets.problem_sets import load_benchmarks
 from ..datasets.provenance import JudgeFigures, Provenance, Share, Source
 from ..datasets.records import Pair, Split
-from ..datasets.store import file_sha256, read_records
+from ..datasets.store import read_records
 from ..datasets.subsets import Part, make_parts
 from ..quant.checkpoint import chat_template_sha256, weights_sha256
 from .config import RunConfig
-from .curation import settled
+from .curation import reviews_sha256, settled
 from .folder import RunFolder
 from .models import Models
 from .report import Report
@@ -65,12 +65,10 @@ def assemble(
         )
     reviews = folder.reviews(name, Split.MINING)
     reviewers = {one.reviewer for one in reviews}
-    if (file_sha256(folder.reviews_path(name, Split.MINING)) if reviews else None) != facts.get(
-        "reviews_sha256"
-    ):
+    if reviews_sha256(folder, name) != facts.get("reviews_sha256"):
         raise InputError(
             f"{folder.path}: people reviewed after the pairs were made",
-            hint=f"Remove pairs/{name}.parquet and restored/{name}, and run again.",
+            hint="Run it again: the command that made it makes the pairs anew.",
         )
     train = read_records(folder.pairs_path(name), Pair)[:size]
     test = read_records(folder.test_pairs_path(name), Pair)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..datasets.records import Split
 from .config import RunConfig
-from .curation import curate
+from .curation import curate, renew
 from .folder import FULL_PRECISION, RunFolder
 from .models import Models, restored_name
 from .progress import Reporter
@@ -59,6 +59,10 @@ def run(config: RunConfig, path: Path, reporter: Reporter | None = None, *, comm
             solve(models, folder, reporter, name, Split.MINING)
             solve_failures(models, folder, reporter)
 
+        def make_pairs() -> None:
+            renew(folder, name, reporter)
+            curate(models, folder, reporter)
+
         def judge_held_out() -> None:
             for model in (FULL_PRECISION, name, after):
                 judge(models, folder, reporter, model, Split.HELD_OUT)
@@ -69,7 +73,7 @@ def run(config: RunConfig, path: Path, reporter: Reporter | None = None, *, comm
             ("solve", solve_held_out),
             ("mine", solve_mining),
             ("judge", lambda: judge(models, folder, reporter, name, Split.MINING)),
-            ("curate", lambda: curate(models, folder, reporter)),
+            ("curate", make_pairs),
             ("restore", lambda: restore(models, folder, reporter)),
             ("recover", lambda: solve(models, folder, reporter, after, Split.HELD_OUT)),
             ("explain", judge_held_out),

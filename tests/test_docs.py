@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 from firstfault.cli.main import app
-from firstfault.loop.config import RunConfig, read_config
+from firstfault.loop.config import RunConfig, parse_config, read_config, read_yaml
+from firstfault.loop.matrix_config import MatrixConfig
 
 ROOT = Path(__file__).parent.parent
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
@@ -23,7 +24,7 @@ def fields(model: type) -> set[str]:
 def test_every_field_of_a_configuration_is_documented():
     prose = re.sub(r"```.*?```", "", CONFIGURATION, flags=re.DOTALL)
     words = set(re.findall(r"[a-z_]+", " ".join(re.findall(r"`([^`]+)`", prose))))
-    assert fields(RunConfig) - words == set()
+    assert (fields(RunConfig) | fields(MatrixConfig)) - words == set()
 
 
 def test_every_command_is_shown_in_the_documentation():
@@ -36,7 +37,11 @@ def test_every_example_is_a_configuration():
     examples = sorted((ROOT / "examples").glob("*.yaml"))
     assert examples
     for example in examples:
-        read_config(example)
+        content = read_yaml(example)
+        if "models" in content:
+            parse_config(content, MatrixConfig, str(example))
+        else:
+            read_config(example)
 
 
 def test_links_inside_the_repository_lead_somewhere():

@@ -7,7 +7,7 @@ from firstfault.datasets.errors import InputError
 from firstfault.datasets.records import Pair, Problem, Review, Split, VerdictStatus
 from firstfault.datasets.store import read_records, write_records
 from firstfault.loop.config import RunConfig
-from firstfault.loop.curation import curate, settled
+from firstfault.loop.curation import curate, renew, settled
 from firstfault.loop.folder import FULL_PRECISION, RunFolder
 from firstfault.loop.models import Models
 from firstfault.loop.progress import Reporter
@@ -80,6 +80,32 @@ def test_curating_writes_pairs_and_the_funnel_and_follows_reviews(tmp_path: Path
     for pair in pairs:
         assert (pair.level, pair.margin_variant) == (levels[pair.solution_id], None)
         assert pair.template
+
+
+@pytest.mark.skipif(not BUNDLED.is_dir(), reason="needs the bundled model")
+def test_reviews_that_change_make_pairs_anew_and_nothing_else_does(tmp_path: Path):
+    folder = mined_run(tmp_path)
+    restored = folder.restored(VARIANT)
+    after = folder.solutions_path(f"{VARIANT}-restored", Split.HELD_OUT)
+
+    def go_on() -> set[str]:
+        renew(folder, VARIANT, Reporter())
+        curate(Models(CONFIG, folder), folder, Reporter())
+        return {pair.solution_id for pair in read_records(folder.pairs_path(VARIANT), Pair)}
+
+    before = go_on()
+    restored.mkdir(parents=True)
+    write_records(after, [])
+    written = folder.pairs_path(VARIANT).stat().st_mtime_ns
+    assert go_on() == before
+    assert folder.pairs_path(VARIANT).stat().st_mtime_ns == written
+    assert restored.is_dir()
+    place = next(n for n, item in enumerate(ITEMS) if item.solution.id in before)
+    write_records(folder.reviews_path(VARIANT, Split.MINING), [review(place, status=VerdictStatus.CLEAN)])
+    assert go_on() == before - {ITEMS[place].solution.id}
+    assert not restored.exists()
+    assert not after.exists()
+    assert go_on() == before - {ITEMS[place].solution.id}
 
 
 @pytest.mark.skipif(not BUNDLED.is_dir(), reason="needs the bundled model")
