@@ -80,8 +80,9 @@ def _restore_one(
     folder = out or Path("restored") / model.rstrip("/").rsplit("/", 1)[-1]
     with reporter.task(f"Restoring: {folder.name}", total=config.steps(len(origin.pairs))) as done:
         train(checkpoint, origin.pairs, config, folder, progress=lambda step, steps: done(1))
+    name = model if checkpoint != Path(model) else checkpoint.resolve().name
     base = origin.made.base_model if origin.made is not None else "model"
-    write_card(folder, origin, base=base, warnings=warnings)
+    write_card(folder, origin, checkpoint=name, base=base, warnings=warnings)
     result = {
         "pairs": len(origin.pairs),
         "dataset": origin.name,

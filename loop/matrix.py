@@ -202,7 +202,7 @@ class _Matrix:
         )
         base = (model.base or BUNDLED).name
         warnings = misfits(origin, model.checkpoint)
-        write_card(adapter, origin, base=base, measured=measured, warnings=warnings)
+        write_card(adapter, origin, checkpoint=model.name, base=base, measured=measured, warnings=warnings)
         return Row(
             model=model.name,
             dataset=dataset.name,

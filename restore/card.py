@@ -31,6 +31,7 @@ def write_card(
     adapter: Path,
     origin: Origin,
     *,
+    checkpoint: str,
     base: str,
     measured: Measured | None = None,
     warnings: Sequence[str] = (),
@@ -40,6 +41,7 @@ def write_card(
     Args:
         adapter: Its folder.
         origin: What it was trained on.
+        checkpoint: Name of the quantized model.
         base: Name of the full-precision model.
         measured: On held-out problems, where that was measured.
         warnings: In what the data does not fit the checkpoint.
@@ -57,7 +59,7 @@ def write_card(
         datasets=[origin.name] if is_on_hub else None,
     )
     page = template("restored.md.jinja").render(
-        checkpoint=account["checkpoint"],
+        checkpoint=checkpoint,
         checkpoint_sha256=account["checkpoint_sha256"],
         base=base,
         origin=origin,

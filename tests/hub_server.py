@@ -431,12 +431,12 @@ def card_errors(text: str) -> list[str]:
 _NAME = r"(?P<repo>[\w.-]+/[\w.-]+)"
 _ROUTES: list[tuple[str, Callable[..., None]]] = [
     (r"(?:GET|HEAD) /api/whoami-v2", _Handler.whoami),
-    (rf"GET /api/datasets/{_NAME}", _Handler.info),
-    (rf"GET /api/datasets/{_NAME}/revision/(?P<revision>[^/]+)", _Handler.info),
+    (rf"GET /api/(?:datasets|models)/{_NAME}", _Handler.info),
+    (rf"GET /api/(?:datasets|models)/{_NAME}/revision/(?P<revision>[^/]+)", _Handler.info),
     (rf"GET /api/datasets/{_NAME}/refs", _Handler.refs),
-    (rf"GET /api/datasets/{_NAME}/tree/(?P<revision>[^/]+)(?P<path>/.*)?", _Handler.tree),
+    (rf"GET /api/(?:datasets|models)/{_NAME}/tree/(?P<revision>[^/]+)(?P<path>/.*)?", _Handler.tree),
     (rf"POST /api/datasets/{_NAME}/paths-info/(?P<revision>[^/]+)", _Handler.paths),
-    (rf"(?:GET|HEAD) /datasets/{_NAME}/resolve/(?P<revision>[^/]+)/(?P<path>.+)", _Handler.resolve),
+    (rf"(?:GET|HEAD) /(?:datasets/)?{_NAME}/resolve/(?P<revision>[^/]+)/(?P<path>.+)", _Handler.resolve),
     (r"POST /api/repos/create", _Handler.create),
     (r"POST /api/validate-yaml", _Handler.validate),
     (rf"POST /api/datasets/{_NAME}/preupload/(?P<revision>[^/]+)", _Handler.preupload),
