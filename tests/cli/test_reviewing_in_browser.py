@@ -26,7 +26,8 @@ def test_what_a_reviewer_does_in_the_page_is_what_is_pulled(serving: Serving, tm
     ]
     write_records(verdicts_path, judged)
     run, data = str(folder.path), str(serving.data)
-    pushed = told(capsys, "push", run, "--data", data, "--who", "judith", "--what", "all", "--blind", "none")
+    asked = ("--who", "judith", "--what", "all", "--gold", "0", "--blind", "none")
+    pushed = told(capsys, "push", run, "--data", data, *asked)
     (account,) = pushed["accounts"]
     with ArgillaPage(tmp_path / "browser", serving.url) as page:
         page.log_in(account["username"], account["password"])
