@@ -2,17 +2,9 @@
 
 from collections.abc import Sequence
 
-from ..datasets.records import Record
+from ..datasets.records import Interval
 
 _RESAMPLES = 10_000
-
-
-class Interval(Record):
-    """An estimate with its confidence interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 def wilson_interval(successes: int, n: int, *, confidence: float = 0.95) -> Interval:

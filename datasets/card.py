@@ -11,8 +11,8 @@ from typing import Any
 
 from .funnel import Gate
 from .markdown import Markdown, fenced, inline, template
-from .provenance import Provenance, Share
-from .records import ErrorType, Pair, Record
+from .provenance import Provenance
+from .records import ErrorType, Interval, Pair, Record
 from .showing import clip
 from .subsets import KINDS, PARTS, Part
 from .taxonomy import kind_of
@@ -215,7 +215,7 @@ def _percent(value: float) -> str:
     return f"{100 * value:.1f}%"
 
 
-def _share(share: Share | None) -> Markdown:
+def _share(share: Interval | None) -> Markdown:
     if share is None:
         return Markdown("–")
     return Markdown(f"{_percent(share.value)} ({_percent(share.low)} to {_percent(share.high)})")

@@ -3,15 +3,7 @@
 from pydantic import Field
 
 from .funnel import Gate
-from .records import Record
-
-
-class Share(Record):
-    """A share with its 95% interval."""
-
-    value: float
-    low: float
-    high: float
+from .records import Interval, Record
 
 
 class JudgeFigures(Record):
@@ -21,9 +13,9 @@ class JudgeFigures(Record):
     cases: str
     """Which solutions, e.g. `regressions`."""
     items: int
-    first_fault: Share | None = None
-    error_type: Share | None = None
-    false_alarms: Share | None = None
+    first_fault: Interval | None = None
+    error_type: Interval | None = None
+    false_alarms: Interval | None = None
 
 
 class Source(Record):
@@ -75,11 +67,11 @@ class Provenance(Record):
     sources: tuple[Source, ...]
     held_out: int | None = None
     """Held-out problems that the accuracies are measured on."""
-    full_precision: Share | None = None
+    full_precision: Interval | None = None
     """Held-out accuracy of the full-precision model."""
-    quantized: Share | None = None
-    restored: Share | None = None
+    quantized: Interval | None = None
+    restored: Interval | None = None
     """After training on this set's train part."""
-    recovery: Share | None = None
+    recovery: Interval | None = None
     seeds: dict[str, int] = {}
     versions: dict[str, str] = {}

@@ -84,6 +84,14 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
+class Interval(Record):
+    """An estimate with its confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+
 class Problem(Record):
     """A question with its reference answer."""
 

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from ..annotate.reviews import PEOPLE
-from ..annotate.statistics import Interval
 from ..datasets.errors import InputError
 from ..datasets.funnel import Gate
 from ..datasets.licences import licence_of_the_whole, licences_of
 from ..datasets.problem_sets import load_benchmarks
-from ..datasets.provenance import JudgeFigures, Provenance, Share, Source
+from ..datasets.provenance import JudgeFigures, Provenance, Source
 from ..datasets.records import Pair, Split
 from ..datasets.store import read_records
 from ..datasets.subsets import Part, make_parts
@@ -152,16 +151,16 @@ def _measured(folder: RunFolder, name: str, pairs: int) -> dict[str, Any]:
         return {}
     report: Report = read_report(folder.path)
     accuracy = report.main.accuracy
-    measured = {
+    measured: dict[str, Any] = {
         "held_out": report.main.held_out,
-        "full_precision": _share(accuracy.full_precision),
-        "quantized": _share(accuracy.quantized),
+        "full_precision": accuracy.full_precision,
+        "quantized": accuracy.quantized,
         "versions": report.versions,
     }
     account = folder.restored(name) / "training.json"
     if account.is_file() and json.loads(account.read_text(encoding="utf-8")).get("pairs") == pairs:
-        measured["restored"] = _share(accuracy.restored)
-        measured["recovery"] = _share(report.main.recovery)
+        measured["restored"] = accuracy.restored
+        measured["recovery"] = report.main.recovery
     return measured
 
 
@@ -176,9 +175,3 @@ def _judges(folder: RunFolder) -> tuple[JudgeFigures, ...]:
         )
         for row in rows
     )
-
-
-def _share(estimate: Interval | None) -> Share | None:
-    if estimate is None:
-        return None
-    return Share(value=estimate.value, low=estimate.low, high=estimate.high)

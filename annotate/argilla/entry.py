@@ -20,7 +20,8 @@ from .form import (
     SOLUTION,
     SUBTYPE,
 )
-from .markdown import latex_to_markdown, steps_to_markdown, to_markdown
+from .markdown import latex_to_markdown, to_markdown
+from .numbered import steps_to_markdown
 from .sampling import Candidate, Sampled
 
 _AGENT = re.compile(r"[^A-Za-z0-9\-_:./ ]")

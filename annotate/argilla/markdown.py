@@ -9,19 +9,10 @@ Made for Argilla 2.8.0: marked with line breaks, KaTeX for `$` and `$$` only, th
 
 import html
 import re
-from collections.abc import Sequence
 
-from ...datasets.showing import clip, is_hidden
-from ..steps import bare_step
+from ...datasets.showing import is_hidden
 from .code import Code
 from .maths import OWN_SPACES, Maths, find_maths
-
-MOST_STEPS = 60
-"""Steps that are shown of a longer solution, the last ones included."""
-MOST_CHARACTERS = 4000
-"""Of one step."""
-LAST_STEPS = 3
-AROUND_THE_FAULT = 2
 
 _BRACKETED, _ADDED = "\u200a", "\u2009"
 r"""After an opening `$`: written as `\(` or `\[`; with line ends that are not the text's own."""
@@ -129,39 +120,6 @@ def latex_to_markdown(latex: str) -> str:
     whole = f"\\({latex}\\)"
     maths = find_maths(whole, 0)
     return to_markdown(whole if maths is not None and maths.end == len(whole) else latex)
-
-
-def steps_to_markdown(steps: Sequence[str], around: int | None = None) -> str:
-    """Write the steps of a solution under their numbers, from 1, each in a paragraph of its own.
-
-    What a step itself says of its number is dropped where it is the same. Of a solution that goes on and
-    on, the first steps are shown, the last ones, and those around one of them; what is left out is said.
-
-    Args:
-        steps: The steps as written.
-        around: Index of a step that is shown with its neighbours, however late it comes.
-    """
-    shown: list[str] = []
-    left_out = 0
-    for index, step in enumerate(steps):
-        near = around is not None and abs(index - around) <= AROUND_THE_FAULT
-        if (
-            len(steps) > MOST_STEPS
-            and MOST_STEPS - LAST_STEPS <= index < len(steps) - LAST_STEPS
-            and not near
-        ):
-            left_out += 1
-            continue
-        if left_out:
-            shown.append(_gap(left_out))
-            left_out = 0
-        content = clip(bare_step(step, index + 1).strip(), MOST_CHARACTERS)
-        shown.append(labelled(f"Step {index + 1}", content))
-    return "\n\n".join(shown)
-
-
-def _gap(left_out: int) -> str:
-    return f"**… {left_out} {'step' if left_out == 1 else 'steps'} left out …**"
 
 
 def _read(text: str, special: re.Match[str], code: Code) -> Maths | int | None:

@@ -1,13 +1,8 @@
 r"""What is written for Argilla, without Argilla; what it then shows is tried in test_shown.py."""
 
 import pytest
-from firstfault.annotate.argilla.markdown import (
-    MOST_CHARACTERS,
-    MOST_STEPS,
-    from_markdown,
-    steps_to_markdown,
-    to_markdown,
-)
+from firstfault.annotate.argilla.markdown import from_markdown, to_markdown
+from firstfault.annotate.argilla.numbered import MOST_CHARACTERS, MOST_STEPS, steps_to_markdown
 from hostile_texts import HOSTILE_TEXTS
 from hypothesis import given, settings
 from hypothesis import strategies as st

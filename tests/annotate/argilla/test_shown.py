@@ -20,7 +20,8 @@ from firstfault.annotate.argilla.form import (
     SOLUTION,
     Form,
 )
-from firstfault.annotate.argilla.markdown import MOST_CHARACTERS, from_markdown
+from firstfault.annotate.argilla.markdown import from_markdown
+from firstfault.annotate.argilla.numbered import MOST_CHARACTERS
 from firstfault.annotate.argilla.push import push
 from firstfault.annotate.argilla.sampling import Candidate, Sampled
 from firstfault.annotate.steps import bare_step
