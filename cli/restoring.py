@@ -77,10 +77,10 @@ def _restore_one(
     warnings = misfits(origin, checkpoint)
     for warning in warnings:
         reporter.say(f"Note: {warning}")
-    folder = out or Path("restored") / model.rstrip("/").rsplit("/", 1)[-1]
-    with reporter.task(f"Restoring: {folder.name}", total=config.steps(len(origin.pairs))) as done:
-        train(checkpoint, origin.pairs, config, folder, progress=lambda step, steps: done(1))
     name = model if checkpoint != Path(model) else checkpoint.resolve().name
+    folder = out or Path("restored") / model.rstrip("/").rsplit("/", 1)[-1]
+    with reporter.task(f"Restoring: {name}", total=config.steps(len(origin.pairs))) as done:
+        train(checkpoint, origin.pairs, config, folder, progress=lambda step, steps: done(1))
     base = origin.made.base_model if origin.made is not None else "model"
     write_card(folder, origin, checkpoint=name, base=base, warnings=warnings)
     result = {
