@@ -10,7 +10,9 @@ from ..datasets.errors import ConfigError, InputError
 from .options import Json, Set, tell
 
 if TYPE_CHECKING:
+    from ..annotate.statistics import Interval
     from ..loop.matrix import Row
+    from ..loop.matrix_means import Mean
     from ..loop.progress import Reporter
 
 
@@ -101,6 +103,7 @@ def _restore_matrix(path: Path, out: Path, overrides: list[str], reporter: "Repo
     from ..loop.config import parse_config, read_yaml
     from ..loop.matrix import restore_matrix
     from ..loop.matrix_config import MatrixConfig
+    from ..loop.matrix_means import write_means
     from ..restore.sources import read_source
 
     config = parse_config(read_yaml(path), MatrixConfig, str(path), overrides).with_paths_from(path.parent)
@@ -108,10 +111,14 @@ def _restore_matrix(path: Path, out: Path, overrides: list[str], reporter: "Repo
     torch.set_flush_denormal(True)
     torch.set_num_threads(config.threads)
     rows = restore_matrix(config, out, read_source, reporter)
+    over_seeds = write_means(rows, out)
     if as_json:
-        print(json.dumps([row.model_dump(mode="json") for row in rows], ensure_ascii=False))
+        told = {"rows": rows, "means": over_seeds}
+        print(json.dumps({name: [one.model_dump(mode="json") for one in told[name]] for name in told}))
         return
     _show(rows)
+    if len(config.seeds) > 1:
+        _show_means(over_seeds)
     print(f"Chosen by accuracy on validation problems; held-out ones took no part. {out}")
 
 
@@ -136,6 +143,42 @@ def _show(rows: "list[Row]") -> None:
         style = "bold" if row.is_best else "dim" if row.failed else ""
         table.add_row(Text(row.model), Text(row.dataset), *cells, style=style)
     Console().print(table)
+
+
+def _show_means(means: "list[Mean]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+        header_style="dim",
+        title="Over seeds",
+        title_justify="left",
+    )
+    for name in ("model", "dataset"):
+        table.add_column(name, overflow="fold")
+    for name in ("seeds", "pairs", "restored", "recovery (95%)", "against the first (95%)", "newly broken"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for mean in means:
+        table.add_row(
+            Text(mean.model),
+            Text(mean.dataset),
+            str(mean.seeds),
+            str(mean.pairs),
+            _percent(mean.restored),
+            _told(mean.recovery),
+            _told(mean.difference, sign="+"),
+            f"{mean.broken:.1f}",
+        )
+    Console().print("")
+    Console().print(table)
+
+
+def _told(found: "Interval | None", sign: str = "") -> str:
+    return f"{found.value:{sign}.2f} ({found.low:{sign}.2f} to {found.high:{sign}.2f})" if found else ""
 
 
 def _percent(share: float | None) -> str:

@@ -10,7 +10,7 @@ no part in it.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -22,7 +22,7 @@ from ..annotate.grading import Grader
 from ..annotate.solutions import read_solution
 from ..annotate.statistics import Interval
 from ..datasets.abacus import generate
-from ..datasets.errors import ConfigError, FirstFaultError, InputError
+from ..datasets.errors import FirstFaultError, InputError
 from ..datasets.overlap import remove_overlap
 from ..datasets.problem_sets import load_problems
 from ..datasets.records import Problem, Record, Solution, Split
@@ -34,6 +34,7 @@ from ..restore.recovery import recovery
 from ..restore.sources import Origin, misfits
 from .journal import Journal, JournaledEngine
 from .matrix_config import Benchmark, MatrixConfig, Quantized, Source
+from .matrix_folder import MatrixFolder
 from .progress import Reporter
 
 ReadSource = Callable[[str, str | None], Origin]
@@ -85,14 +86,15 @@ def restore_matrix(config: MatrixConfig, out: Path, read: ReadSource, reporter: 
         ConfigError: If the folder holds another matrix.
         FirstFaultError: If the problems or a base model can't be used: without them no row can be told.
     """
-    _claim(config, out)
-    matrix = _Matrix(config, out, reporter)
+    folder = MatrixFolder(out)
+    folder.claim(config)
+    matrix = _Matrix(config, folder, reporter)
     rows: list[Row] = []
     for model in config.models:
         for dataset in config.datasets:
             for seed in config.seeds:
                 rows.append(matrix.row(model, dataset, seed, read))
-                write_text(out / "matrix.json", _json(choose(rows)))
+                write_text(folder.rows, _json(choose(rows)))
     return choose(rows)
 
 
@@ -114,9 +116,9 @@ def choose(rows: Sequence[Row]) -> list[Row]:
 class _Matrix:
     """The folder of a matrix, and what its rows share."""
 
-    def __init__(self, config: MatrixConfig, out: Path, reporter: Reporter) -> None:
+    def __init__(self, config: MatrixConfig, folder: MatrixFolder, reporter: Reporter) -> None:
         self._config = config
-        self._out = out
+        self._folder = folder
         self._reporter = reporter
         held_out = _problems(config.held_out, Split.HELD_OUT)
         validation = remove_overlap(_problems(config.validation, Split.MINING), held_out).kept
@@ -129,18 +131,19 @@ class _Matrix:
 
     def row(self, model: Quantized, dataset: Source, seed: int, read: ReadSource) -> Row:
         """One row, done now or before."""
-        folder = self._out / model.name / dataset.name / f"seed-{seed}"
+        folder = self._folder.row(model.name, dataset.name, seed)
         kept = folder / "row.json"
         if kept.is_file():
             row = Row.model_validate_json(kept.read_bytes())
             if row.failed is None:
                 return row
         # What the row is compared with; if this fails, so would every row.
-        base = f"base-{model.name}"
-        full = self._solve(self._out / model.name / base, model.base or BUNDLED, base, "held_out")
+        full = self._solve(
+            self._folder.base(model.name), model.base or BUNDLED, f"base-{model.name}", "held_out"
+        )
         try:
             quantized = self._solve(
-                self._out / model.name / "quantized", model.checkpoint, model.name, "held_out"
+                self._folder.quantized(model.name), model.checkpoint, model.name, "held_out"
             )
             row = self._restored(model, dataset, seed, folder, full, quantized, read)
         except FirstFaultError as error:
@@ -177,12 +180,17 @@ class _Matrix:
             )
         adapter = folder / "adapter"
         name = f"{model.name} with {dataset.name}, seed {seed}"
-        restore = self._config.restore.model_copy(update={"seed": seed})
+        restore = self._config.restore_with(dataset).model_copy(update={"seed": seed})
         seconds = None
         if not adapter.is_dir():
             with self._reporter.task(f"Restoring: {name}", total=restore.steps(len(pairs))) as done:
                 trained = train(
-                    model.checkpoint, pairs, restore, adapter, progress=lambda step, steps: done(1)
+                    model.checkpoint,
+                    pairs,
+                    restore,
+                    adapter,
+                    teacher=model.base or BUNDLED,
+                    progress=lambda step, steps: done(1),
                 )
             seconds = round(trained.seconds, 1)
         parts = {part: self._solve(folder, model.checkpoint, name, part, adapter) for part in self._problems}
@@ -254,35 +262,6 @@ def _problems(benchmark: Benchmark, split: Split) -> list[Problem]:
         return load_problems(benchmark.file, split=split)
     assert benchmark.abacus is not None
     return generate(split, benchmark.abacus, seed=benchmark.seed)
-
-
-def _claim(config: MatrixConfig, out: Path) -> None:
-    import yaml
-
-    path = out / "matrix.yaml"
-    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    if path.is_file() and path.read_text(encoding="utf-8") != text:
-        # Rows may be added; what rows mean may not change under those that are there.
-        there = MatrixConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-        changed = list(_changed(there, config))
-        if changed:
-            raise ConfigError(
-                f"{out}: holds a matrix with another configuration ({', '.join(changed)} differ)",
-                hint="Choose another folder with --out, or remove this one",
-            )
-    elif not path.is_file() and out.is_dir() and any(out.iterdir()):
-        raise ConfigError(f"{out}: holds files that are not of a matrix", hint="Choose another --out")
-    write_text(path, text)
-
-
-def _changed(there: MatrixConfig, now: MatrixConfig) -> Iterator[str]:
-    for name in MatrixConfig.model_fields:
-        if name in ("models", "datasets"):
-            before = {one.name: one for one in getattr(there, name)}
-            if any(before.get(one.name, one) != one for one in getattr(now, name)):
-                yield name
-        elif name != "seeds" and getattr(there, name) != getattr(now, name):
-            yield name
 
 
 def _json(rows: Sequence[Row]) -> str:

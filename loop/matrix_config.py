@@ -1,9 +1,9 @@
 """The configuration of a batch restore: several models by several datasets by several seeds."""
 
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from ..annotate.engines.engine import Sampling
 from ..annotate.prompts import PromptFormat
@@ -31,6 +31,8 @@ class Source(Config):
     """Of a set on the Hub; a commit, a tag or a branch."""
     size: int | None = Field(default=None, ge=1)
     """Most pairs to use, the first ones; all when left out."""
+    restore: dict[str, Any] = {}
+    """What is done otherwise with these pairs than `restore` of the matrix says, such as `learning_rate`."""
 
 
 class Benchmark(Config):
@@ -79,6 +81,21 @@ class MatrixConfig(Config):
             if doubled:
                 raise ValueError(f"{what}: two are {sorted(doubled)[0]}")
         return self
+
+    @model_validator(mode="after")
+    def _settings_are_possible(self) -> Self:
+        for dataset in self.datasets:
+            try:
+                self.restore_with(dataset)
+            except ValidationError as error:
+                found = error.errors()[0]
+                where = ".".join(("restore", *map(str, found["loc"])))
+                raise ValueError(f"dataset {dataset.name}: {where}: {found['msg']}") from None
+        return self
+
+    def restore_with(self, dataset: Source) -> RestoreConfig:
+        """How is trained with one dataset."""
+        return RestoreConfig.model_validate({**self.restore.model_dump(), **dataset.restore})
 
     def with_paths_from(self, folder: Path) -> Self:
         """Make paths absolute, taking relative ones as relative to `folder`."""

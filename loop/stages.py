@@ -156,6 +156,7 @@ def restore(models: Models, folder: RunFolder, reporter: Reporter) -> None:
             pairs,
             config.restore,
             out,
+            teacher=models.base,
             progress=lambda step, steps: done(1),
         )
 

@@ -1,9 +1,9 @@
 """How a quantized model is trained to get back what it lost."""
 
 from math import ceil
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ..datasets.config import Config
 
@@ -33,6 +33,9 @@ class RestoreConfig(Config):
     learn: Literal["solution", "continuation"] = "solution"
     """How much of the right solution the likelihood sees: all of it, or what follows the fault. The
     preference loss is the same either way, since what both sides share cancels."""
+    target: Literal["token", "distribution"] = "token"
+    """What is learnt at every token of it: the token itself, or full precision's distribution there (logit
+    distillation, arXiv 2510.08600), for which the full-precision model is run as well."""
     rejected: Literal["token", "step", "solution"] = "token"
     """How much of a rejected continuation is trained against: the first token that differs from the right
     one, the faulty step, or all of it. What follows from a fault is mostly right in itself."""
@@ -43,6 +46,12 @@ class RestoreConfig(Config):
     depends on the speed of the machine. None for no limit."""
     seed: int = 0
     """Of the order of pairs and the adapter's start."""
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> Self:
+        if self.target == "distribution" and self.rejected != "token":
+            raise ValueError("target: distribution goes with rejected: token only")
+        return self
 
     def steps(self, pairs: int) -> int:
         """Optimizer steps for a number of pairs."""

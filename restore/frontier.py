@@ -81,7 +81,13 @@ def shared(first: list[int], second: list[int]) -> int:
 
 
 def frontier_trainer(
-    model: Any, tokenizer: Any, rows: list[dict[str, Any]], config: RestoreConfig, scratch: Path
+    model: Any,
+    tokenizer: Any,
+    rows: list[dict[str, Any]],
+    config: RestoreConfig,
+    scratch: Path,
+    *,
+    teacher: Any = None,
 ) -> Any:
     """Make the trainer of `preference_weight` x DPO at the frontier + `sft_weight` x likelihood.
 
@@ -89,12 +95,16 @@ def frontier_trainer(
     preference loss is -log sigmoid(beta (m - m0)), m0 being the margin before training. That is DPO
     (arXiv 2305.18290, eq. 7) of the pair (c, r) given x.
 
+    With a teacher, the place of the likelihood is taken by the Kullback-Leibler divergence of its
+    distribution from the model's, per token.
+
     Args:
         model: The unpacked checkpoint.
         tokenizer: Its tokenizer.
         rows: Of `frontier_rows`.
         config: How to train.
         scratch: An empty folder.
+        teacher: The full-precision model.
 
     Raises:
         ConfigError: If the adapter's targets are not in the model.
@@ -118,9 +128,13 @@ def frontier_trainer(
             place, wrong, before = (inputs.pop(name) for name in ("frontier", "wrong", "before"))
             outputs = model(**inputs)
             learnt = labels[:, 1:] != _IGNORED
-            loss = config.sft_weight * torch.nn.functional.cross_entropy(
-                outputs.logits[:, :-1][learnt], labels[:, 1:][learnt]
-            )
+            said = outputs.logits[:, :-1][learnt]
+            if teacher is None:
+                loss = config.sft_weight * torch.nn.functional.cross_entropy(said, labels[:, 1:][learnt])
+            else:
+                with torch.no_grad():
+                    wanted = teacher(**inputs).logits[:, :-1][learnt]
+                loss = config.sft_weight * divergence(wanted, said)
             there = place != NOWHERE
             gains = margins(outputs.logits, inputs["input_ids"], place, wrong)[there] - before[there]
             if len(gains) and config.preference_weight:
@@ -153,6 +167,18 @@ def frontier_trainer(
         processing_class=tokenizer,
         data_collator=collate,
     )
+
+
+def divergence(wanted: Any, said: Any) -> Any:
+    """Return the mean Kullback-Leibler divergence KL(wanted || said), in nats.
+
+    Args:
+        wanted: (tokens, vocabulary) logits.
+        said: (tokens, vocabulary) logits.
+    """
+    from torch.nn.functional import kl_div, log_softmax
+
+    return kl_div(log_softmax(said, -1), log_softmax(wanted, -1), reduction="batchmean", log_target=True)
 
 
 def margins(logits: Any, input_ids: Any, place: Any, wrong: Any) -> Any:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..annotate.engines.loading import load_tokenizer
-from ..datasets.errors import InputError, ModelError
+from ..datasets.errors import ConfigError, InputError, ModelError
 from ..datasets.records import Finish, Pair, Subtype
 from ..quant.checkpoint import read_checkpoint, replacing_folder, weights_sha256
 from ..quant.silence import silenced
@@ -57,6 +57,7 @@ def train(
     config: RestoreConfig,
     out: Path,
     *,
+    teacher: Path | None = None,
     progress: Progress | None = None,
 ) -> Restored:
     """Train an adapter on pairs; `out` holds the whole result or is as it was.
@@ -75,13 +76,19 @@ def train(
         pairs: Preferences; best made from this very checkpoint's solutions.
         config: How to train.
         out: Folder of the adapter. Replaced if it is there.
+        teacher: Folder of the full-precision model; used where `config.target` is its distribution.
         progress: Told about every step.
 
     Raises:
         InputError: If there are no pairs, or none is short enough to learn from.
-        ConfigError: If the adapter's targets are not in the model.
-        ModelError: If the checkpoint can't be loaded.
+        ConfigError: If the adapter's targets are not in the model, or the teacher is missing.
+        ModelError: If a model can't be loaded, or the teacher has other tokens.
     """
+    if config.target == "distribution" and teacher is None:
+        raise ConfigError(
+            "target: a distribution is learnt from the full-precision model",
+            hint="Restore in a run or by a matrix, which know it, or leave `target` out",
+        )
     if not pairs:
         raise InputError("no pairs to train on", hint="Curate some first, or lower the limits of `curate`.")
     from transformers import PrinterCallback
@@ -90,11 +97,15 @@ def train(
     read_checkpoint(checkpoint)
     tokenizer = load_tokenizer(checkpoint)
     with silenced(), tempfile.TemporaryDirectory() as scratch:
-        make_rows, make_trainer = (
-            (frontier_rows, frontier_trainer) if config.rejected == "token" else (dpo_rows, dpo_trainer)
-        )
-        rows = make_rows(pairs, tokenizer, config, [_ended(pair) for pair in pairs])
-        trainer = make_trainer(_load(checkpoint), tokenizer, rows, config, Path(scratch))
+        ended = [_ended(pair) for pair in pairs]
+        model = _load(checkpoint)
+        if config.rejected == "token":
+            rows = frontier_rows(pairs, tokenizer, config, ended)
+            full = _teacher(teacher, model) if teacher and config.target == "distribution" else None
+            trainer = frontier_trainer(model, tokenizer, rows, config, Path(scratch), teacher=full)
+        else:
+            rows = dpo_rows(pairs, tokenizer, config, ended)
+            trainer = dpo_trainer(model, tokenizer, rows, config, Path(scratch))
         trainer.remove_callback(PrinterCallback)
         recorder = _recorder(progress, config.time_limit)
         trainer.add_callback(recorder)
@@ -129,6 +140,16 @@ def _load(checkpoint: Path) -> Any:
         ) from error
     # Processors without units for bfloat16 take twice as long with it; the values are the same.
     return model if torch.cuda.is_available() else model.float()
+
+
+def _teacher(folder: Path, student: Any) -> Any:
+    model = _load(folder).eval().requires_grad_(False).to(student.device)
+    if model.config.vocab_size != student.config.vocab_size:
+        raise ModelError(
+            f"{folder}: has {model.config.vocab_size} tokens, the model {student.config.vocab_size}",
+            hint="Give the full-precision model that the quantized one was made from",
+        )
+    return model
 
 
 def _recorder(progress: Progress | None, time_limit: float | None) -> Any:

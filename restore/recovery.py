@@ -55,7 +55,7 @@ def recovery(
         InputError: If a problem is missing from one of the models or comes twice, a solution is
             not graded, or there is none at all.
     """
-    results = [_by_problem(solutions) for solutions in (full_precision, quantized, restored)]
+    results = [by_problem(solutions) for solutions in (full_precision, quantized, restored)]
     problems = sorted(results[0])
     if not problems:
         raise InputError("no solutions to compare", hint="Measure the models on the held-out problems first.")
@@ -75,7 +75,12 @@ def recovery(
     return Recovery(value, low, high, len(problems), left_out)
 
 
-def _by_problem(solutions: Sequence[Solution]) -> dict[str, bool]:
+def by_problem(solutions: Sequence[Solution]) -> dict[str, bool]:
+    """Return by problem whether it was solved.
+
+    Raises:
+        InputError: If a solution is not graded, or a problem comes twice.
+    """
     results: dict[str, bool] = {}
     for solution in solutions:
         if solution.correct is None:
