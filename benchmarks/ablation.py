@@ -179,11 +179,14 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     ablation = Ablation(arguments.run, arguments.pairs)
     others = [kind for kind in ErrorType if kind is not ErrorType.EXECUTION]
-    whole = ablation.whole_solutions()
+    whole, elsewhere = ablation.whole_solutions(), ablation.at_random_steps()
+    cut = {pair.solution_id for pair in elsewhere}
     ways: dict[str, tuple[list[Pair], dict[str, Any]]] = {
         "selected": (ablation.selected(), {}),
         "random": (ablation.random(), {}),
-        "random-step": (ablation.at_random_steps(), {}),
+        "random-step": (elsewhere, {}),
+        # What those are to be compared with: a fault in the first step can't be cut elsewhere.
+        "same-solutions": ([pair for pair in ablation.selected() if pair.solution_id in cut], {}),
         "execution-only": (ablation.of_type(ErrorType.EXECUTION), {}),
         "other-types-only": (ablation.of_type(*others), {}),
         "sft": (whole, LIKELIHOOD),
@@ -198,7 +201,7 @@ def main() -> None:
         tokens = sum(ablation._learnt_tokens(pair) for pair in pairs)
         print(f"{name}: {len(pairs)} pairs, {tokens} tokens to learn, {dict(places)}")
     faults = {pair.solution_id: pair.step for pair in ablation.selected()}
-    before = sum(pair.step < faults[pair.solution_id] for pair in ways["random-step"][0])
+    before = sum(pair.step < faults[pair.solution_id] for pair in elsewhere)
     print(f"of the pairs at random steps {before} are cut before the fault")
     matrix = {
         "models": [

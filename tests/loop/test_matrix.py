@@ -13,6 +13,7 @@ from firstfault.datasets.store import read_records, write_records
 from firstfault.loop.config import parse_config
 from firstfault.loop.matrix import Row, choose, restore_matrix
 from firstfault.loop.matrix_config import MatrixConfig
+from firstfault.loop.matrix_means import Mean, write_means
 from firstfault.loop.progress import Reporter
 from firstfault.quant.recipes import Recipe
 from firstfault.restore.sources import read_source
@@ -116,6 +117,31 @@ def test_what_is_done_is_not_done_again_and_rows_may_be_added(parts, tmp_path):
     (tmp_path / "other" / "thesis.txt").write_text("mine")
     with pytest.raises(ConfigError, match="not of a matrix"):
         restore_matrix(matrix_of(parts), tmp_path / "other", read_source, Reporter())
+
+
+def test_a_dataset_may_be_trained_with_in_its_own_way(parts, tmp_path):
+    datasets = [
+        {"name": "plain", "pairs": parts["good"]},
+        {"name": "twice", "pairs": parts["good"], "restore": {"epochs": 2, "target": "distribution"}},
+    ]
+    config = parse_config({**matrix_of(parts).model_dump(), "datasets": datasets}, MatrixConfig, "matrix")
+    restore_matrix(config, tmp_path, read_source, Reporter())
+    for name, epochs, target in (("plain", 1, "token"), ("twice", 2, "distribution")):
+        account = json.loads((tmp_path / "rtn" / name / "seed-0" / "adapter" / "training.json").read_text())
+        assert (account["config"]["epochs"], account["config"]["target"]) == (epochs, target)
+        assert len(account["curve"]) == epochs * 2
+    datasets[1]["restore"] = {"epochs": -1}
+    with pytest.raises(ConfigError, match=r"dataset twice: restore.epochs: Input should be greater than 0"):
+        parse_config({**matrix_of(parts).model_dump(), "datasets": datasets}, MatrixConfig, "matrix")
+
+
+def test_means_are_over_the_seeds_that_came_through(parts, tmp_path):
+    config = matrix_of(parts, ("leaked", "good"), seeds=(0, 1))
+    rows = restore_matrix(config, tmp_path, read_source, Reporter())
+    [mean] = write_means(rows, tmp_path)
+    assert (mean.dataset, mean.seeds, mean.pairs, mean.difference) == ("good", 2, 3, None)
+    assert mean.restored == pytest.approx(sum(row.restored for row in rows if row.restored is not None) / 2)
+    assert [Mean.model_validate(one) for one in json.loads((tmp_path / "means.json").read_text())] == [mean]
 
 
 def go(config: MatrixConfig, out: Path) -> None:
