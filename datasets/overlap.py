@@ -18,6 +18,7 @@ templated problems, which share their words and not their numbers, stay.
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from math import prod
 from typing import NamedTuple
 
@@ -58,6 +59,7 @@ _PARTS = {
     **dict.fromkeys(("ninth", "ninths"), 9),
     **dict.fromkeys(("tenth", "tenths"), 10),
 }
+_SPELT = frozenset(_NAMED) | frozenset(_PARTS)
 _PART_OF = re.compile(rf"(?:\b({'|'.join(_UNITS[1:13])})[ -])?\b({'|'.join(_PARTS)})\b")
 _COMPOUND = re.compile(rf"\b({'|'.join(_TENS)})[ -]({'|'.join(_UNITS[1:10])})\b")
 _WORD = re.compile(rf"\b({'|'.join(_NAMED)})\b")
@@ -148,9 +150,10 @@ def numbers_in(text: str) -> Numbers:
     """
     plain = _FRACTION.sub(r" \1/\2 ", text.lower())
     plain = _THOUSANDS.sub("", plain)
-    plain = _PART_OF.sub(lambda m: f" {_NAMED[m[1]] if m[1] else 1}/{_PARTS[m[2]]} ", plain)
-    plain = _COMPOUND.sub(lambda m: str(int(_NAMED[m[1]]) + int(_NAMED[m[2]])), plain)
-    plain = _WORD.sub(lambda m: _NAMED[m[1]], plain)
+    if not _SPELT.isdisjoint(re.findall(r"[a-z]+", plain)):
+        plain = _PART_OF.sub(lambda m: f" {_NAMED[m[1]] if m[1] else 1}/{_PARTS[m[2]]} ", plain)
+        plain = _COMPOUND.sub(lambda m: str(int(_NAMED[m[1]]) + int(_NAMED[m[2]])), plain)
+        plain = _WORD.sub(lambda m: _NAMED[m[1]], plain)
     found = (_plain_number(match[0]) for match in _NUMBER.finditer(plain))
     return tuple(sorted(set(found) - {"1", "2"}))
 
@@ -163,5 +166,9 @@ def _plain_number(written: str) -> str:
 
 
 def _ngrams(words: Sequence[str]) -> Iterator[str]:
-    for start in range(len(words) - NGRAM + 1):
-        yield " ".join(words[start : start + NGRAM])
+    # Pieces of one text: joining words anew for each of them takes three times as long.
+    text = " ".join(words)
+    ends = list(accumulate(len(word) + 1 for word in words))
+    starts = [0, *ends]
+    for start, end in zip(starts, ends[NGRAM - 1 :], strict=False):
+        yield text[start : end - 1]
