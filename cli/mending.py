@@ -116,5 +116,5 @@ def curate(
 
 def _passed(gate: "Gate") -> str:
     """Write a gate as one line: how many passed, and why the others did not."""
-    reasons = ", ".join(f"{count} {reason}" for reason, count in gate.dropped.items())
-    return f"{gate.name:>16} {gate.kept:>6} of {gate.entered}" + (f"  ({reasons})" if reasons else "")
+    why = f"  ({gate.reasons})" if gate.reasons else ""
+    return f"{gate.name:>16} {gate.kept:>6} of {gate.entered}{why}"

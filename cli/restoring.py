@@ -69,6 +69,7 @@ def _restore_one(
     from ..restore.card import write_card
     from ..restore.config import RestoreConfig
     from ..restore.preference import train
+    from ..restore.restoration import Restoration, stated_licence
     from ..restore.sources import find_checkpoint, misfits, read_source
 
     config = parse_config({}, RestoreConfig, "restore", [one.removeprefix("restore.") for one in overrides])
@@ -84,7 +85,9 @@ def _restore_one(
     with reporter.task(f"Restoring: {name}", total=config.steps(len(origin.pairs))) as done:
         train(checkpoint, origin.pairs, config, folder, progress=lambda step, steps: done(1))
     base = origin.made.base_model if origin.made is not None else "model"
-    write_card(folder, origin, checkpoint=name, base=base, warnings=warnings)
+    licence = stated_licence(checkpoint)
+    made = Restoration.of(origin, checkpoint=name, base=base, licence=licence, warnings=warnings)
+    write_card(folder, made)
     result = {
         "pairs": len(origin.pairs),
         "dataset": origin.name,

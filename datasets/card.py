@@ -9,8 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .funnel import Gate
-from .markdown import Markdown, fenced, inline, template
+from .markdown import Markdown, fenced, template
 from .provenance import Provenance
 from .records import ErrorType, Interval, Pair, Record
 from .showing import clip
@@ -98,7 +97,6 @@ def render(
         licence=licence,
         percent=_percent,
         share=_share,
-        reasons=_reasons,
     )
     return f"---\n{metadata.to_yaml()}\n---\n\n{page}"
 
@@ -219,7 +217,3 @@ def _share(share: Interval | None) -> Markdown:
     if share is None:
         return Markdown("–")
     return Markdown(f"{_percent(share.value)} ({_percent(share.low)} to {_percent(share.high)})")
-
-
-def _reasons(gate: Gate) -> Markdown:
-    return inline(", ".join(f"{count} {reason}" for reason, count in gate.dropped.items()))

@@ -27,6 +27,11 @@ class Gate(Record):
         """How many passed."""
         return self.entered - sum(self.dropped.values())
 
+    @property
+    def reasons(self) -> str:
+        """How many were dropped for which reason, as a phrase; empty if none was."""
+        return ", ".join(f"{count} {reason}" for reason, count in self.dropped.items())
+
 
 class _Count(NamedTuple):
     name: str

@@ -1,4 +1,4 @@
-"""Publishing a set to the Hugging Face Hub, and fetching one.
+"""Publishing a set or a restored model to the Hugging Face Hub, and fetching one.
 
 A revision is one commit made on top of the one that was looked at (`parent_commit`), so that the repository
 holds either the old revision or the new one, and nothing that came in between is overwritten. What is
@@ -17,6 +17,8 @@ from typing import Any, Literal, NamedTuple
 from .errors import HubError
 from .release import CHANGELOG, CHECKSUMS, Plan, plan
 
+Kind = Literal["dataset", "model"]
+"""What a repository holds."""
 Progress = Callable[[str], None]
 _TOKEN_HINT = "Log in with `hf auth login`, or set HF_TOKEN to a token that may write"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -40,15 +42,17 @@ def publish(
     files: Mapping[str, bytes],
     repo: str,
     *,
+    kind: Kind = "dataset",
     public: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> Published:
-    """Publish a tree as a dataset repository: a new revision if anything changed, else nothing.
+    """Publish a tree as a repository: a new revision if anything changed, else nothing.
 
     Args:
-        files: What `release.build` made.
+        files: The tree without checksums and changelog, as `release.build` makes it.
         repo: `owner/name`.
+        kind: What the repository holds; the Hub keeps datasets and models apart.
         public: Make a new repository public, and agree to publish into one that is. Who can see a
             repository that is there already is not changed.
         dry_run: Look and compare only; nothing is sent.
@@ -58,16 +62,16 @@ def publish(
         HubError: If the repository can't be written, holds something else, is public without `public`,
             moved on meanwhile, or the Hub can't be reached.
     """
-    if not _ID.fullmatch(repo):
+    if not is_repo_id(repo):
         raise HubError(f"{repo}: not the id of a repository", hint="Write it as owner/name.")
     say = progress or _say_nothing
-    with _plain_errors(repo):
+    with _plain_errors(repo, kind):
         api = _api()
         say("looking at the repository")
-        state = _state(api, repo)
+        state = _state(api, repo, kind)
         if state is not None and state.head is not None and state.checksums is None and state.others:
             raise HubError(
-                f"{repo}: the name is taken by a dataset that firstfault did not publish",
+                f"{repo}: the name is taken by a {kind} that firstfault did not publish",
                 hint="Choose another name with --repo.",
             )
         if state is not None and not state.private and not public:
@@ -80,7 +84,7 @@ def publish(
             state.changelog if state is not None else None,
         )
         is_private = state.private if state is not None else not public
-        url = f"{api.endpoint}/datasets/{repo}"
+        url = f"{api.endpoint}/{'datasets/' if kind == 'dataset' else ''}{repo}"
         is_new = state is None
         changed = bool(made.changed or made.removed)
         if dry_run or (state is not None and not changed and made.version in state.tags):
@@ -88,22 +92,20 @@ def publish(
             return Published(repo, url, head, made, False, is_private, is_new)
         if state is None:
             say("creating the repository")
-            api.create_repo(repo, repo_type="dataset", private=is_private)
-            state = _state(api, repo)
+            api.create_repo(repo, repo_type=kind, private=is_private)
+            state = _state(api, repo, kind)
             assert state is not None
         revision = state.head
         if changed:
             say("uploading")
-            revision = _commit(api, repo, state, made)
+            revision = _commit(api, repo, kind, state, made)
         say("tagging")
         if made.version not in state.tags:
-            api.create_tag(repo, repo_type="dataset", tag=made.version, revision=revision, exist_ok=True)
+            api.create_tag(repo, repo_type=kind, tag=made.version, revision=revision, exist_ok=True)
         return Published(repo, url, revision, made, changed, is_private, is_new)
 
 
-def fetch(
-    repo: str, revision: str | None = None, kind: Literal["dataset", "model"] = "dataset"
-) -> tuple[Path, str]:
+def fetch(repo: str, revision: str | None = None, kind: Kind = "dataset") -> tuple[Path, str]:
     """Download a released set, or a model; return its folder and the commit that it is.
 
     Args:
@@ -114,12 +116,17 @@ def fetch(
     Raises:
         HubError: If the repository or revision is not there, may not be read or can't be reached.
     """
-    with _plain_errors(repo):
+    with _plain_errors(repo, kind):
         api = _api()
         sha = str(api.repo_info(repo, repo_type=kind, revision=revision).sha)
         with _quietly():
             folder = api.snapshot_download(repo, repo_type=kind, revision=sha)
         return Path(folder), sha
+
+
+def is_repo_id(name: str) -> bool:
+    """Whether a text is the id of a repository, `owner/name`; whether that is there is another matter."""
+    return _ID.fullmatch(name) is not None
 
 
 def _say_nothing(what: str) -> None:
@@ -145,23 +152,23 @@ def _api() -> Any:
     return hub.HfApi(library_name="firstfault")
 
 
-def _state(api: Any, repo: str) -> _State | None:
+def _state(api: Any, repo: str, kind: Kind) -> _State | None:
     from huggingface_hub.errors import RepositoryNotFoundError
 
     try:
-        info: Any = api.repo_info(repo, repo_type="dataset")
+        info: Any = api.repo_info(repo, repo_type=kind)
     except RepositoryNotFoundError as error:
         if error.response.status_code == 404:
             return None
         raise
     there = {one.rfilename for one in info.siblings or ()}
-    refs: Any = api.list_repo_refs(repo, repo_type="dataset")
+    refs: Any = api.list_repo_refs(repo, repo_type=kind)
 
     def text(path: str) -> str | None:
         if path not in there:
             return None
         with _quietly():
-            file = api.hf_hub_download(repo, path, repo_type="dataset", revision=info.sha)
+            file = api.hf_hub_download(repo, path, repo_type=kind, revision=info.sha)
         return Path(file).read_text(encoding="utf-8")
 
     return _State(
@@ -174,21 +181,21 @@ def _state(api: Any, repo: str) -> _State | None:
     )
 
 
-def _commit(api: Any, repo: str, state: _State, made: Plan) -> str:
+def _commit(api: Any, repo: str, kind: Kind, state: _State, made: Plan) -> str:
     import huggingface_hub
 
     hub: Any = huggingface_hub
     # Files as open streams go up by LFS' plain protocol, whatever storage is behind it.
     operations: list[Any] = [
         hub.CommitOperationAdd(path_in_repo=path, path_or_fileobj=io.BytesIO(made.files[path]))
-        for path in (*made.changed, CHECKSUMS, CHANGELOG)
+        for path in made.sent
     ]
     operations += [hub.CommitOperationDelete(path_in_repo=path) for path in made.removed]
     with _quietly():
         info = api.create_commit(
             repo,
             operations,
-            repo_type="dataset",
+            repo_type=kind,
             commit_message=f"{made.version}: {made.line[:60].rstrip('.')}",
             commit_description=made.line,
             parent_commit=state.head,
@@ -218,7 +225,7 @@ def _quietly() -> Generator[None]:
 
 
 @contextmanager
-def _plain_errors(repo: str) -> Generator[None]:
+def _plain_errors(repo: str, kind: Kind) -> Generator[None]:
     """Turn what the client raises into one line with a hint."""
     import httpx
     from huggingface_hub import errors
@@ -230,11 +237,11 @@ def _plain_errors(repo: str) -> Generator[None]:
     except errors.LocalTokenNotFoundError:
         raise HubError(f"{repo}: nobody is logged in", hint=_TOKEN_HINT) from None
     except errors.HfHubHTTPError as error:
-        raise _http_error(repo, error) from None
+        raise _http_error(repo, kind, error) from None
     except (httpx.HTTPError, OSError, RuntimeError, ValueError) as error:
         cause = error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error
         if isinstance(cause, errors.HfHubHTTPError):
-            raise _http_error(repo, cause) from None
+            raise _http_error(repo, kind, cause) from None
         if not isinstance(cause, httpx.HTTPError | OSError):
             if isinstance(cause, ValueError) and "metadata" in str(cause):
                 first = " ".join(str(cause).split())
@@ -247,7 +254,7 @@ def _plain_errors(repo: str) -> Generator[None]:
         ) from None
 
 
-def _http_error(repo: str, error: Any) -> HubError:
+def _http_error(repo: str, kind: Kind, error: Any) -> HubError:
     from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
     status = error.response.status_code if error.response is not None else None
@@ -260,7 +267,7 @@ def _http_error(repo: str, error: Any) -> HubError:
         return HubError(f"{repo}: the token may not write there (403)", hint=f"{_TOKEN_HINT} for {owner}.")
     if isinstance(error, RepositoryNotFoundError) or status == 404:
         return HubError(
-            f"{repo}: no such dataset, or none that you may see", hint="Check the id, and log in if private."
+            f"{repo}: no such {kind}, or none that you may see", hint="Check the id, and log in if private."
         )
     if status in (409, 412):
         return HubError(

@@ -4,6 +4,7 @@ This is a guard against plain mistakes, not legal advice: it knows common licenc
 Hub and refuses what it does not know until the user states it.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 
 from .errors import ConfigError, FirstFaultError
@@ -25,6 +26,7 @@ FORBIDDEN = frozenset((
 ))
 """May not be passed on in altered form, or at all."""
 # fmt: on
+_IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9.+-]*")
 
 
 class LicenceError(FirstFaultError):
@@ -76,6 +78,38 @@ def licences_of(problems: Iterable[Problem], stated: Mapping[str, str] | None = 
                 hint=f"If they may be published, state a licence that is: --licence-of {source}=cc-by-4.0",
             )
     return {source: next(iter(licences)) for source, licences in sorted(found.items())}
+
+
+def licence_of_a_model(base: str, stated: str | None, wanted: str | None) -> str:
+    """Choose the licence of a model that was made of another one.
+
+    Models have licences of their own by the dozen; what is not known here is taken as it is written.
+
+    Args:
+        base: Name of the other one.
+        stated: Its licence, as its own card states it.
+        wanted: What the user wants; `None` for that of the other one.
+
+    Raises:
+        LicenceError: If neither is known, or the other one's licence forbids it or asks for another.
+        ConfigError: If what is wanted can't be an identifier.
+    """
+    bound = identifier(stated) if stated else None
+    if bound in FORBIDDEN:
+        raise LicenceError(
+            f"{base} is under {bound}, which forbids publishing what is made of it",
+            hint="Keep it to yourself.",
+        )
+    choice = identifier(wanted) if wanted else bound
+    if choice is None:
+        raise LicenceError(
+            f"the licence of {base} is not known", hint="State the model's: --licence apache-2.0"
+        )
+    if not _IDENTIFIER.fullmatch(choice):
+        raise ConfigError(f"licence {choice!r} is no identifier", hint="Write it as the Hub does: apache-2.0")
+    if bound in SAME_LICENCE and choice != bound:
+        raise LicenceError(f"{base} is under {bound}, which does not allow {choice}", hint=f"Use {bound}.")
+    return choice
 
 
 def licence_of_the_whole(sources: Mapping[str, str], wanted: str | None) -> str:

@@ -56,6 +56,11 @@ class Plan(NamedTuple):
     line: str
     """What stands in the changelog."""
 
+    @property
+    def sent(self) -> tuple[str, ...]:
+        """Paths of the files that go up; empty when there is nothing to do."""
+        return (*self.changed, CHECKSUMS, CHANGELOG) if self.changed or self.removed else ()
+
 
 def build(
     made: Provenance,

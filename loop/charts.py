@@ -120,6 +120,28 @@ def bar(role: Role, share: Interval, scale: Scale, label: str) -> Markup:
     )
 
 
+def passed(kept: int, entered: int, most: int, label: str) -> Markup:
+    """Draw how many of those that met a gate it let through, over a pale bar of them all.
+
+    Args:
+        kept: How many passed.
+        entered: How many met it.
+        most: What fills the whole width.
+        label: What a screen reader says.
+    """
+    scale = Scale(0.0, float(max(1, most)))
+    return _svg(
+        14,
+        label,
+        [
+            Markup(
+                '<rect class="lost" x="0" y="1" width="{}%" height="12" rx="2"/>'
+                '<g class="restored"><rect class="bar" x="0" y="1" width="{}%" height="12" rx="2"/></g>'
+            ).format(scale.at(entered), scale.at(kept))
+        ],
+    )
+
+
 def masses(positions: Sequence[FaultPosition], bins: int = BINS) -> list[float]:
     """Return the share of first faults in each tenth of the solution; the shares sum to 1.
 

@@ -106,5 +106,4 @@ def settled(folder: RunFolder, model: str, split: Split) -> list[Judged]:
 
 
 def _where_lost(funnel: Funnel) -> str:
-    lost = [f"{count} {reason}" for gate in funnel.gates for reason, count in gate.dropped.items()]
-    return ", ".join(lost) or "there were none"
+    return ", ".join(gate.reasons for gate in funnel.gates if gate.dropped) or "there were none"

@@ -8,7 +8,7 @@ verdicts/MODEL.SPLIT.parquet its wrong solutions, judged
 reviews/MODEL.SPLIT.parquet  what people said of them; beside it what they were asked
 pairs/NAME.parquet           the Silver Bullet pairs
 pairs/NAME.test.parquet      those of problems that are set aside
-restored/NAME/               what restoring added to the variant
+restored/NAME/               what restoring added to the variant, and its card
 facts/STAGE.json             figures of a stage that are not records
 ledger.sqlite                what language models were asked and have answered
 report.html, report.json

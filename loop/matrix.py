@@ -28,9 +28,9 @@ from ..datasets.problem_sets import load_problems
 from ..datasets.records import Problem, Record, Solution, Split
 from ..datasets.store import read_records, write_records, write_text
 from ..models import BUNDLED
-from ..restore.card import Measured, write_card
+from ..restore.card import write_card
 from ..restore.preference import train
-from ..restore.recovery import recovery
+from ..restore.restoration import Measured, Restoration, solved, stated_licence
 from ..restore.sources import Origin, misfits
 from .journal import Journal, JournaledEngine
 from .matrix_config import Benchmark, MatrixConfig, Quantized, Source
@@ -194,23 +194,18 @@ class _Matrix:
                 )
             seconds = round(trained.seconds, 1)
         parts = {part: self._solve(folder, model.checkpoint, name, part, adapter) for part in self._problems}
-        restored = parts["held_out"]
-        found = recovery(full, quantized, restored)
-        interval = (
-            None
-            if found.value is None or found.low is None or found.high is None
-            else Interval(value=found.value, low=found.low, high=found.high)
-        )
-        measured = Measured(
-            problems=len(full),
-            full_precision=_solved(full),
-            quantized=_solved(quantized),
-            restored=_solved(restored),
-            recovery=interval,
-        )
-        base = (model.base or BUNDLED).name
+        measured = Measured.of(full, quantized, parts["held_out"])
+        base = model.base or BUNDLED
         warnings = misfits(origin, model.checkpoint)
-        write_card(adapter, origin, checkpoint=model.name, base=base, measured=measured, warnings=warnings)
+        made = Restoration.of(
+            origin,
+            checkpoint=model.name,
+            base=base.name,
+            licence=stated_licence(model.checkpoint, base),
+            measured=measured,
+            warnings=warnings,
+        )
+        write_card(adapter, made)
         return Row(
             model=model.name,
             dataset=dataset.name,
@@ -220,8 +215,8 @@ class _Matrix:
             sha256=origin.sha256,
             warnings=tuple(warnings),
             **measured.model_dump(include={"full_precision", "quantized", "restored"}),
-            recovery=interval,
-            validation=_solved(parts["validation"]),
+            recovery=measured.recovery,
+            validation=solved(parts["validation"]),
             seconds=seconds,
         )
 
@@ -270,7 +265,3 @@ def _json(rows: Sequence[Row]) -> str:
 
 def _mean(rows: Sequence[Row]) -> float:
     return fmean(row.validation or 0 for row in rows)
-
-
-def _solved(solutions: Sequence[Solution]) -> float:
-    return sum(bool(one.correct) for one in solutions) / len(solutions)

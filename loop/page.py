@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..annotate.statistics import Interval
 from ..annotate.steps import bare_step
+from ..datasets.funnel import Gate
 from ..datasets.records import ErrorType, Pair, Solution
 from ..datasets.showing import clip, harmless
 from . import charts, reviewed, wording
@@ -82,6 +83,7 @@ def _context(report: Report) -> dict[str, Any]:
         "plot": _accuracy_plot(report),
         "mix": _mix(report),
         "histograms": _histograms(report),
+        "gates": _gates(report.funnel),
         "curves": _curves(report),
         "judges": _judges(report),
         "reviewed": reviewed.view(report.reviews) if report.reviews is not None else None,
@@ -213,6 +215,20 @@ def _histograms(report: Report) -> list[dict[str, Any]]:
             ),
         }
         for role, positions in shown
+    ]
+
+
+def _gates(funnel: Sequence[Gate]) -> list[dict[str, Any]]:
+    # One scale for all, so that each gate's bar starts as long as the last one's ended.
+    most = max((gate.entered for gate in funnel), default=0)
+    return [
+        {
+            "gate": gate,
+            "chart": charts.passed(
+                gate.kept, gate.entered, most, f"{gate.name}: {gate.kept} of {gate.entered}"
+            ),
+        }
+        for gate in funnel
     ]
 
 

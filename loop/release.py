@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -62,13 +62,8 @@ def assemble(
         raise InputError(
             f"{folder.path}: no curated pairs", hint="Finish the run first: `firstfault run` goes on with it."
         )
+    check_reviews(folder, name)
     reviews = folder.reviews(name, Split.MINING)
-    reviewers = {one.reviewer for one in reviews}
-    if reviews_sha256(folder, name) != facts.get("reviews_sha256"):
-        raise InputError(
-            f"{folder.path}: people reviewed after the pairs were made",
-            hint="Run it again: the command that made it makes the pairs anew.",
-        )
     train = read_records(folder.pairs_path(name), Pair)[:size]
     test = read_records(folder.test_pairs_path(name), Pair)
     judged = settled(folder, name, Split.MINING)
@@ -95,7 +90,7 @@ def assemble(
         judges=_judges(folder),
         reviews=len(reviews),
         reviewed=sum(one.verdict.judge == PEOPLE for one in judged),
-        reviewers=len(reviewers),
+        reviewers=len({one.reviewer for one in reviews}),
         overlap={kind: int(count) for kind, count in folder.facts("overlap").items()},
         benchmarks=tuple(load_benchmarks(config.curate.benchmarks)),
         funnel=tuple(Gate.model_validate(gate) for gate in facts["funnel"]),
@@ -111,14 +106,28 @@ def assemble(
         make_parts(train, test, judged, config.curate.test_share),
         publishable_config(config),
         licence_of_the_whole(sources, licence),
-        _names(folder, reviewers),
+        reviewer_names(folder, name),
     )
 
 
-def _names(folder: RunFolder, reviewers: Collection[str]) -> tuple[str, ...]:
+def check_reviews(folder: RunFolder, name: str) -> None:
+    """Refuse to publish what people have found fault with since.
+
+    Raises:
+        InputError: If reviews came after a variant's pairs.
+    """
+    if reviews_sha256(folder, name) != folder.facts("curate").get("reviews_sha256"):
+        raise InputError(
+            f"{folder.path}: people reviewed after the pairs were made",
+            hint="Run it again: the command that made it makes the pairs anew.",
+        )
+
+
+def reviewer_names(folder: RunFolder, name: str) -> tuple[str, ...]:
     """Return what reviewers are called: their pseudonyms, and the names behind them where they are known."""
     from ..annotate.argilla.people import Pseudonyms
 
+    reviewers = {one.reviewer for one in folder.reviews(name, Split.MINING)}
     known = Pseudonyms(folder.people_path)
     return tuple(sorted({*reviewers, *(known.name(reviewer) for reviewer in reviewers)}))
 

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from ..annotate.argilla.figures import ReviewFigures
 from ..annotate.compare import Comparison, Measurement
 from ..annotate.statistics import Interval, wilson_interval
+from ..datasets.funnel import Gate
 from ..datasets.records import ErrorType, Pair, Problem, Record, Solution, Verdict
 from ..judge.agreement import Agreement
 
@@ -195,6 +196,8 @@ class Report(Figure):
     judges: tuple[JudgeAgreement, ...] = ()
     reviews: ReviewFigures | None = None
     """What people said who looked at the judges' verdicts."""
+    funnel: tuple[Gate, ...] = ()
+    """What became of the headline variant's regressions on mining problems, gate after gate."""
     training: tuple[TrainingPoint, ...] = ()
     regressions: tuple[Regression, ...] = Field(default=(), max_length=MOST_REGRESSIONS)
     notes: tuple[str, ...] = ()

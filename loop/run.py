@@ -16,6 +16,7 @@ from .models import Models, restored_name
 from .progress import Reporter
 from .report import Report
 from .report_file import write_report
+from .restored import describe
 from .stages import judge, make_problems, quantize_variants, restore, solve, solve_failures
 from .summary import summarise
 from .truth import measure_judges
@@ -63,6 +64,10 @@ def run(config: RunConfig, path: Path, reporter: Reporter | None = None, *, comm
             renew(folder, name, reporter)
             curate(models, folder, reporter)
 
+        def recover() -> None:
+            solve(models, folder, reporter, after, Split.HELD_OUT)
+            describe(config, folder)
+
         def judge_held_out() -> None:
             for model in (FULL_PRECISION, name, after):
                 judge(models, folder, reporter, model, Split.HELD_OUT)
@@ -75,7 +80,7 @@ def run(config: RunConfig, path: Path, reporter: Reporter | None = None, *, comm
             ("judge", lambda: judge(models, folder, reporter, name, Split.MINING)),
             ("curate", make_pairs),
             ("restore", lambda: restore(models, folder, reporter)),
-            ("recover", lambda: solve(models, folder, reporter, after, Split.HELD_OUT)),
+            ("recover", recover),
             ("explain", judge_held_out),
             ("agree", lambda: measure_judges(config, folder)),
         ]

@@ -9,6 +9,7 @@ from typing import Any
 from ..annotate.argilla.figures import ReviewFigures
 from ..annotate.compare import Comparison, compare, measure
 from ..annotate.statistics import Interval
+from ..datasets.funnel import Gate
 from ..datasets.records import Pair, Solution, Split, Verdict
 from ..datasets.store import read_records
 from ..quant.checkpoint import size_on_disk
@@ -55,6 +56,7 @@ def summarise(config: RunConfig, folder: RunFolder, *, command: str = "") -> Rep
         fault_positions=places,
         judges=tuple(JudgeAgreement.model_validate(row) for row in folder.facts("judges").get("rows", [])),
         reviews=read_reviews(folder),
+        funnel=tuple(Gate.model_validate(gate) for gate in folder.facts("curate").get("funnel", [])),
         training=_training(folder, name),
         regressions=_regressions(folder, name),
         notes=_notes(folder),
@@ -189,35 +191,18 @@ def _training(folder: RunFolder, name: str) -> tuple[TrainingPoint, ...]:
 
 def _notes(folder: RunFolder) -> tuple[str, ...]:
     notes: list[str] = []
-    overlap, curated = folder.facts("overlap"), folder.facts("curate")
+    overlap = folder.facts("overlap")
     if overlap:
         notes.append(
             f"Removed from mining: {overlap['exact']} problems that are also held out, "
             f"{overlap['ngram']} that share 13 words in a row with a held-out one, "
             f"{overlap.get('reworded', 0)} that may be one in other words."
         )
-    if curated:
-        notes.append(
-            f"Of {curated['regressions']} regressions on mining problems, the first fault was located in "
-            f"{curated['located']}; from before it, full precision still reached the answer in "
-            f"{curated['pairs']}; {curated['chosen']} pairs were chosen."
-        )
-        notes += _dropped(curated.get("funnel", []))
     notes.append(
         "Full precision can't be asked to mend what it does not solve itself: the kinds of its own first "
         "faults are mostly those that false arithmetic proves, and no fair contrast to the variant's."
     )
     return tuple(notes)
-
-
-def _dropped(gates: list[dict[str, Any]]) -> list[str]:
-    """Say what the gates of curation dropped and why."""
-    said = [
-        f"{gate['name']}: " + ", ".join(f"{count} {reason}" for reason, count in gate["dropped"].items())
-        for gate in gates
-        if gate["dropped"]
-    ]
-    return [f"Dropped in curating, by gate: {'; '.join(said)}."] if said else []
 
 
 def _versions() -> dict[str, str]:

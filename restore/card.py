@@ -1,81 +1,131 @@
-"""The model card of a restored model: what it is, what it was restored from and on, and what that brought."""
+"""The model card of a restored model: metadata that the Hub reads, and a page that people read.
+
+The same content gives the same card: it holds no time and no path.
+"""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..annotate.statistics import Interval
+from ..datasets.errors import InputError
+from ..datasets.hub import is_repo_id
 from ..datasets.markdown import fenced, template
-from ..datasets.records import Record
 from ..datasets.store import write_text
 from .config import RestoreConfig
-from .sources import Origin
+from .restoration import PROVENANCE, Restoration
 
 CARD = "README.md"
 TRAINING = "training.json"
+TAGS = ("firstfault", "quantization", "lora", "mathematics")
 
 
-class Measured(Record):
-    """What restoring brought on held-out problems, as shares solved."""
-
-    problems: int
-    full_precision: float
-    quantized: float
-    restored: float
-    recovery: Interval | None = None
-    """`None` where quantization lost nothing."""
-
-
-def write_card(
-    adapter: Path,
-    origin: Origin,
-    *,
-    checkpoint: str,
-    base: str,
-    measured: Measured | None = None,
-    warnings: Sequence[str] = (),
-) -> Path:
-    """Write the card of an adapter that `train` made; the same content gives the same card.
-
-    Args:
-        adapter: Its folder.
-        origin: What it was trained on.
-        checkpoint: Name of the quantized model.
-        base: Name of the full-precision model.
-        measured: On held-out problems, where that was measured.
-        warnings: In what the data does not fit the checkpoint.
+def write_card(adapter: Path, made: Restoration) -> Path:
+    """Write the card of an adapter that `train` made, and beside it the same for programs.
 
     Returns:
         The card's path.
-    """
-    from huggingface_hub import ModelCardData
 
-    account: dict[str, Any] = json.loads((adapter / TRAINING).read_text(encoding="utf-8"))
-    is_on_hub = origin.revision is not None
-    metadata: Any = ModelCardData(
-        library_name="peft",
-        tags=["firstfault", "quantization", "lora", "mathematics"],
-        datasets=[origin.name] if is_on_hub else None,
-    )
+    Raises:
+        InputError: If the folder holds no account of the training.
+    """
+    path = adapter / CARD
+    write_text(adapter / PROVENANCE, made.model_dump_json(indent=1) + "\n")
+    write_text(path, render(made, read_account(adapter)))
+    return path
+
+
+def read_account(adapter: Path) -> dict[str, Any]:
+    """Read what `train` wrote about itself.
+
+    Raises:
+        InputError: If that is missing or broken.
+    """
+    path = adapter / TRAINING
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise InputError(
+            f"{path}: missing or broken", hint="Give what `firstfault restore` wrote, or restore again."
+        ) from None
+
+
+def render(made: Restoration, account: dict[str, Any], *, repo: str | None = None) -> str:
+    """Return the card's text, metadata included.
+
+    Args:
+        made: What the model was made of.
+        account: What `train` wrote about itself.
+        repo: Id of the model's repository; the card speaks of its folder when left out.
+    """
     page = template("restored.md.jinja").render(
-        checkpoint=checkpoint,
+        made=made,
         checkpoint_sha256=account["checkpoint_sha256"],
-        base=base,
-        origin=origin,
         pairs=account["pairs"],
-        measured=measured,
-        warnings=warnings,
+        script=fenced(loading_script(made, repo), "python"),
         config=fenced(_config(RestoreConfig.model_validate(account["config"])), "yaml"),
         first=account["curve"][0] if account["curve"] else None,
         last=account["curve"][-1] if account["curve"] else None,
     )
-    path = adapter / CARD
-    write_text(path, f"---\n{metadata.to_yaml()}\n---\n\n{page}")
-    return path
+    return f"---\n{_metadata(made).to_yaml()}\n---\n\n{page}"
+
+
+def completed(text: str, made: Restoration) -> str:
+    """Return a card that a person has written on: its page as it is, with our metadata in its own.
+
+    Raises:
+        InputError: If its metadata is not YAML.
+    """
+    from huggingface_hub import ModelCard
+    from yaml import YAMLError
+
+    try:
+        card = ModelCard(text, ignore_metadata_errors=False)
+    except (ValueError, TypeError, YAMLError) as error:
+        first = " ".join(str(error).split())[:200]
+        raise InputError(f"{CARD}: its metadata is not understood: {first}", hint="Mend it.") from None
+    for name, value in _metadata(made).to_dict().items():
+        card.data[name] = value
+    return str(card)
+
+
+def loading_script(made: Restoration, repo: str | None = None) -> str:
+    """Return a few lines that load the restored model."""
+    return f'''from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, CompressedTensorsConfig
+
+checkpoint = "{_plain(made.checkpoint)}"  # the quantized model: its folder, or its id on the Hub
+model = AutoModelForCausalLM.from_pretrained(
+    checkpoint, dtype="float32", quantization_config=CompressedTensorsConfig(dequantize=True)
+)
+model = PeftModel.from_pretrained(model, "{_plain(repo or ".")}")
+tokenizer = AutoTokenizer.from_pretrained(checkpoint)'''
+
+
+def _metadata(made: Restoration) -> Any:
+    from huggingface_hub import ModelCardData
+
+    # What is not on the Hub can't be linked to.
+    linked: dict[str, Any] = (
+        {"base_model": made.checkpoint, "base_model_relation": "adapter"}
+        if is_repo_id(made.checkpoint)
+        else {}
+    )
+    return ModelCardData(
+        library_name="peft",
+        pipeline_tag="text-generation",
+        license=made.licence,
+        tags=list(TAGS),
+        datasets=[made.dataset] if is_repo_id(made.dataset) else None,
+        **linked,
+    )
 
 
 def _config(config: RestoreConfig) -> str:
     import yaml
 
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+
+
+def _plain(text: str) -> str:
+    # Stands between quotes in a script that people run.
+    return "".join(char for char in text if char.isalnum() or char in "-_./")

@@ -1,18 +1,16 @@
 """Where pairs come from: a released set on the Hub or in a folder, a run, or a file; and whether they fit."""
 
-import re
 from pathlib import Path
 from typing import NamedTuple
 
 from ..datasets.errors import InputError
-from ..datasets.hub import fetch
+from ..datasets.hub import fetch, is_repo_id
 from ..datasets.provenance import Provenance
 from ..datasets.records import Pair
 from ..datasets.release import CHECKSUMS, read_release
 from ..datasets.store import file_sha256, read_records
 from ..quant.checkpoint import chat_template_sha256, read_checkpoint, weights_sha256
 
-_REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _TEST = ".test"
 
 
@@ -50,7 +48,7 @@ def read_source(source: str, revision: str | None = None) -> Origin:
         return _of_run(path)
     if path.is_file():
         return Origin(path.name, None, file_sha256(path), read_records(path, Pair), None)
-    if _REPO.fullmatch(source):
+    if is_repo_id(source):
         folder, commit = fetch(source, revision)
         return _released(source, commit, folder)
     raise InputError(
@@ -69,7 +67,7 @@ def find_checkpoint(model: str) -> Path:
     path = Path(model)
     if path.is_dir():
         return path
-    if _REPO.fullmatch(model) and not path.exists():
+    if is_repo_id(model) and not path.exists():
         return fetch(model, kind="model")[0]
     raise InputError(f"{model}: no such folder, and no id on the Hub", hint="Give owner/name or a folder")
 

@@ -1,4 +1,4 @@
-"""A Hub of one's own on a free port, as far as publishing and loading datasets speaks to it.
+"""A Hub of one's own on a free port, as far as publishing and loading datasets and models speaks to it.
 
 Repositories with commits, tags and privacy; tokens that may write, read or nothing; pre-upload, LFS uploads
 with verification, commits in NDJSON with their parent checked; tree, paths, refs and downloads. It can be
@@ -65,7 +65,7 @@ class File:
 
 @dataclass
 class Repo:
-    """A dataset repository."""
+    """A repository of a dataset or a model."""
 
     private: bool
     commits: list[tuple[str, dict[str, File], str]] = field(default_factory=list)
@@ -92,6 +92,7 @@ class HubServer:
 
     def __init__(self) -> None:
         self.repos: dict[str, Repo] = {}
+        """Datasets by id, and models as `models/` and id: the Hub keeps the two apart."""
         self.uploads: dict[str, bytes] = {}
         self.faults: list[Fault] = []
         self.requests: list[str] = []
@@ -156,7 +157,10 @@ class _Handler(BaseHTTPRequestHandler):
         with hub.lock:
             for pattern, answer in _ROUTES:
                 if match := re.fullmatch(pattern, line):
-                    answer(self, **match.groupdict())
+                    found = match.groupdict()
+                    if "kind" in found and not (found.pop("kind") or "").startswith("datasets"):
+                        found["repo"] = f"models/{found['repo']}"
+                    answer(self, **found)
                     break
             else:
                 self._error(404, f"unknown route {line}")
@@ -237,7 +241,13 @@ class _Handler(BaseHTTPRequestHandler):
             sha, files = at
             siblings = [{"rfilename": path} for path in sorted(files)]
             private = self.server_state.repos[repo].private
-            about = {"id": repo, "_id": "0" * 24, "author": repo.split("/")[0], "sha": sha, "gated": False}
+            about = {
+                "id": repo.removeprefix("models/"),
+                "_id": "0" * 24,
+                "author": repo.split("/")[-2],
+                "sha": sha,
+                "gated": False,
+            }
             self._json({**about, "private": private, "disabled": False, "tags": [], "siblings": siblings})
 
     def refs(self, repo: str) -> None:
@@ -317,17 +327,20 @@ class _Handler(BaseHTTPRequestHandler):
         if not self._may_write():
             return
         asked = json.loads(self.body)
-        repo = f"{asked.get('organization') or 'me'}/{asked['name']}"
-        if repo.split("/")[0] != "me":
-            self._error(403, "You don't have the rights to create a dataset under this namespace")
+        name = f"{asked.get('organization') or 'me'}/{asked['name']}"
+        kind = asked.get("type") or "model"
+        repo = name if kind == "dataset" else f"models/{name}"
+        if name.split("/")[0] != "me":
+            self._error(403, f"You don't have the rights to create a {kind} under this namespace")
         elif repo in self.server_state.repos:
-            self._error(409, "You already created this dataset repo")
+            self._error(409, f"You already created this {kind} repo")
         else:
             self.server_state.add(repo, private=asked.get("visibility") == "private")
-            self._json({"url": f"{self.server_state.url}/datasets/{repo}", "name": repo})
+            self._json({"url": f"{self.server_state.url}/{_at_url(repo)}", "name": name})
 
     def validate(self) -> None:
-        errors = card_errors(json.loads(self.body)["content"])
+        asked = json.loads(self.body)
+        errors = card_errors(asked["content"], asked["repoType"])
         self._json({"errors": [{"message": one} for one in errors], "warnings": []}, 400 if errors else 200)
 
     def preupload(self, repo: str, revision: str) -> None:
@@ -336,7 +349,7 @@ class _Handler(BaseHTTPRequestHandler):
         _, files = at
         rows: list[dict[str, Any]] = []
         for asked in json.loads(self.body)["files"]:
-            lfs = asked["path"].endswith(".parquet") or asked["size"] > LFS_FROM
+            lfs = asked["path"].endswith((".parquet", ".safetensors")) or asked["size"] > LFS_FROM
             row = {"path": asked["path"], "uploadMode": "lfs" if lfs else "regular", "shouldIgnore": False}
             if (there := files.get(asked["path"])) is not None:
                 row["oid"] = there.sha256 if there.lfs else there.blob
@@ -390,7 +403,7 @@ class _Handler(BaseHTTPRequestHandler):
             elif line["key"] == "deletedFile":
                 del files[value["path"]]
         sha = found.commit(files, header["summary"])
-        self._json({"commitUrl": f"{self.server_state.url}/datasets/{repo}/commit/{sha}", "commitOid": sha})
+        self._json({"commitUrl": f"{self.server_state.url}/{_at_url(repo)}/commit/{sha}", "commitOid": sha})
 
     def tag(self, repo: str, revision: str) -> None:
         if not self._may_write() or (found := self._repo(repo)) is None:
@@ -406,7 +419,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._json({})
 
 
-def card_errors(text: str) -> list[str]:
+def _at_url(repo: str) -> str:
+    return repo.removeprefix("models/") if repo.startswith("models/") else f"datasets/{repo}"
+
+
+def card_errors(text: str, kind: str = "dataset") -> list[str]:
     """Say what the Hub would refuse of a card's metadata, as its documentation has it."""
     match = re.match(r"---\n(.*?)\n---\n", text, re.DOTALL)
     if match is None:
@@ -416,6 +433,12 @@ def card_errors(text: str) -> list[str]:
     except yaml.YAMLError as error:
         return [f"not YAML: {error}"]
     errors = [] if data.get("license") in LICENCES else [f'"license" must be one of {sorted(LICENCES)}']
+    if kind == "model":
+        if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", str(data.get("base_model", "me/any"))):
+            errors.append(f'"base_model" with value "{data["base_model"]}" is not valid. Use a model id')
+        if data.get("base_model_relation", "adapter") not in ("adapter", "merge", "quantized", "finetune"):
+            errors.append('"base_model_relation" is not known')
+        return errors
     names = [one.get("config_name") for one in data.get("configs", [])]
     if len(set(names)) != len(names) or None in names:
         errors.append('"configs" need names of their own')
@@ -431,18 +454,21 @@ def card_errors(text: str) -> list[str]:
 _NAME = r"(?P<repo>[\w.-]+/[\w.-]+)"
 _ROUTES: list[tuple[str, Callable[..., None]]] = [
     (r"(?:GET|HEAD) /api/whoami-v2", _Handler.whoami),
-    (rf"GET /api/(?:datasets|models)/{_NAME}", _Handler.info),
-    (rf"GET /api/(?:datasets|models)/{_NAME}/revision/(?P<revision>[^/]+)", _Handler.info),
-    (rf"GET /api/datasets/{_NAME}/refs", _Handler.refs),
-    (rf"GET /api/(?:datasets|models)/{_NAME}/tree/(?P<revision>[^/]+)(?P<path>/.*)?", _Handler.tree),
-    (rf"POST /api/datasets/{_NAME}/paths-info/(?P<revision>[^/]+)", _Handler.paths),
-    (rf"(?:GET|HEAD) /(?:datasets/)?{_NAME}/resolve/(?P<revision>[^/]+)/(?P<path>.+)", _Handler.resolve),
+    (rf"GET /api/(?P<kind>datasets|models)/{_NAME}", _Handler.info),
+    (rf"GET /api/(?P<kind>datasets|models)/{_NAME}/revision/(?P<revision>[^/]+)", _Handler.info),
+    (rf"GET /api/(?P<kind>datasets|models)/{_NAME}/refs", _Handler.refs),
+    (rf"GET /api/(?P<kind>datasets|models)/{_NAME}/tree/(?P<revision>[^/]+)(?P<path>/.*)?", _Handler.tree),
+    (rf"POST /api/(?P<kind>datasets|models)/{_NAME}/paths-info/(?P<revision>[^/]+)", _Handler.paths),
+    (
+        rf"(?:GET|HEAD) /(?P<kind>datasets/)?{_NAME}/resolve/(?P<revision>[^/]+)/(?P<path>.+)",
+        _Handler.resolve,
+    ),
     (r"POST /api/repos/create", _Handler.create),
     (r"POST /api/validate-yaml", _Handler.validate),
-    (rf"POST /api/datasets/{_NAME}/preupload/(?P<revision>[^/]+)", _Handler.preupload),
-    (rf"POST /datasets/{_NAME}\.git/info/lfs/objects/batch", _Handler.batch),
+    (rf"POST /api/(?P<kind>datasets|models)/{_NAME}/preupload/(?P<revision>[^/]+)", _Handler.preupload),
+    (rf"POST /(?P<kind>datasets/)?{_NAME}\.git/info/lfs/objects/batch", _Handler.batch),
     (r"PUT /lfs/upload/(?P<oid>\w+)", _Handler.upload),
     (r"POST /lfs/verify", _Handler.verify),
-    (rf"POST /api/datasets/{_NAME}/commit/(?P<revision>[^/]+)", _Handler.commit),
-    (rf"POST /api/datasets/{_NAME}/tag/(?P<revision>[^/]+)", _Handler.tag),
+    (rf"POST /api/(?P<kind>datasets|models)/{_NAME}/commit/(?P<revision>[^/]+)", _Handler.commit),
+    (rf"POST /api/(?P<kind>datasets|models)/{_NAME}/tag/(?P<revision>[^/]+)", _Handler.tag),
 ]

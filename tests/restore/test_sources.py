@@ -88,7 +88,7 @@ def test_a_model_is_a_folder_or_an_id(tiny_model, tmp_path):
 def test_restoring_a_model_from_the_hub_by_a_set_from_the_hub_pins_the_commit(files, tiny_model, tmp_path):
     with HubServer() as hub:
         model = {one.name: one.read_bytes() for one in tiny_model.iterdir()}
-        hub.add("me/tiny", model)
+        hub.add("models/me/tiny", model)
         hub.add(REPO, _tree(files, tmp_path))
         commit = hub.repos[REPO].commits[-1][0]
         command = [sys.executable, "-m", "firstfault.cli.main", "restore", "--json"]
