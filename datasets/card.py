@@ -56,7 +56,7 @@ def render(
     metadata: Any = DatasetCardData(
         language="en",
         license=licence,
-        pretty_name=_title(made),
+        pretty_name=title(made.base_model, made.variant),
         annotations_creators=["machine-generated", *(["expert-generated"] if made.reviews else [])],
         language_creators=["machine-generated"],
         multilinguality="monolingual",
@@ -76,7 +76,7 @@ def render(
     )
     page = template("card.md.jinja").render(
         made=made,
-        title=_title(made),
+        title=title(made.base_model, made.variant),
         pairs={"train": len(train), "test": len(test)},
         subsets=[
             {
@@ -122,8 +122,9 @@ trainer.train()
 trainer.save_model()'''
 
 
-def _title(made: Provenance) -> str:
-    return f"Silver Bullet: {made.base_model}, {made.variant}"
+def title(base_model: str, variant: str) -> str:
+    """Return what the set of a variant is called."""
+    return f"Silver Bullet: {base_model}, {variant}"
 
 
 def _plain(text: str) -> str:

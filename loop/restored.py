@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..datasets.card import title
 from ..datasets.errors import InputError
 from ..datasets.records import Split
 from ..restore.card import write_card
@@ -72,8 +73,10 @@ def _restoration(config: RunConfig, folder: RunFolder) -> Restoration:
     base = Models(config, folder).base
     parts = [FULL_PRECISION, name, restored_name(name)]
     known = all(folder.solutions_path(part, Split.HELD_OUT).is_file() for part in parts)
+    # A run's folder may be called anything, by anybody.
+    origin = read_source(str(folder.path))._replace(name=title(base.name, name))
     return Restoration.of(
-        read_source(str(folder.path)),
+        origin,
         checkpoint=name,
         base=base.name,
         licence=stated_licence(base),

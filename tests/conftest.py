@@ -1,12 +1,14 @@
-"""What takes long to start and is shared: a model small enough to quantize and train, an Argilla server."""
+"""What takes long to start and is shared: a model small enough to quantize and train, servers."""
 
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from firstfault.annotate.argilla.server.environment import ensure_environment
 from firstfault.datasets.errors import ConfigError
+from hub_server import WRITER, HubServer
 from hypothesis import settings
 from serving import Serving
 
@@ -69,6 +71,26 @@ def byte_tokenizer():
     )
     fast.chat_template = TEMPLATE
     return fast
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path) -> Iterator[HubServer]:
+    """A local Hub that the client of this process speaks to, as somebody who may write."""
+    import huggingface_hub.constants
+    import huggingface_hub.utils._http as client
+
+    with HubServer() as server:
+        # What HF_ENDPOINT sets, which the client reads when it is imported.
+        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", server.url)
+        template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setenv("HF_TOKEN", WRITER)
+        # The client waits for half a minute between its retries; nothing else of it is changed.
+        quick = SimpleNamespace(**{**vars(client.time), "sleep": lambda seconds: None})
+        monkeypatch.setattr(client, "time", quick)
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-from types import SimpleNamespace
 
 import pytest
 from firstfault.datasets.errors import HubError
@@ -13,7 +12,7 @@ from firstfault.datasets.hub import fetch, publish
 from firstfault.datasets.release import CHANGELOG, CHECKSUMS, build, read_release
 from firstfault.datasets.subsets import KINDS, PARTS
 from firstfault.loop.release import assemble
-from hub_server import READER, WRITER, Fault, HubServer
+from hub_server import READER, Fault, HubServer
 from mined_run import write_run
 
 REPO = "me/silver-bullet"
@@ -34,25 +33,6 @@ def other_files(release):
     first, *others = release.parts
     parts = [first._replace(rows=first.rows[1:]), *others]
     return build(release.made, parts, release.config, repo=REPO, licence=release.licence)
-
-
-@pytest.fixture
-def hub(monkeypatch, tmp_path):
-    import huggingface_hub.constants
-    import huggingface_hub.utils._http as client
-
-    with HubServer() as server:
-        # What HF_ENDPOINT sets, which the client reads when it is imported.
-        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", server.url)
-        template = server.url + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)
-        monkeypatch.setenv("HF_TOKEN", WRITER)
-        # The client waits for half a minute between its retries; nothing else of it is changed.
-        quick = SimpleNamespace(**{**vars(client.time), "sleep": lambda seconds: None})
-        monkeypatch.setattr(client, "time", quick)
-        yield server
 
 
 def contents(server: HubServer) -> dict[str, bytes]:
