@@ -93,17 +93,12 @@ def pull(
 ) -> None:
     """Bring reviewers' answers into the run: where people agree, they outrank the judges."""
     from ..loop.progress import Reporter
-    from ..loop.report_file import HTML_NAME, JSON_NAME, read_report, write_report
-    from ..loop.summary import summarise
 
     review, connection = _open(path, data)
     result = review.pull(connection, review.place(workspace, name), Reporter())
-    if (path / JSON_NAME).is_file():
-        before = read_report(path)
-        write_report(summarise(review.config, review.folder, command=before.command), path)
     _show(review, result, path, as_json)
-    if not as_json and (path / HTML_NAME).is_file():
-        print(f"Report: {path / HTML_NAME}")
+    if not as_json and result.report is not None:
+        print(f"Report: {result.report}")
     if not as_json and result.new + result.changed + result.withdrawn:
         print(
             "To make pairs by these reviews and restore with them, run the command that made the run again."

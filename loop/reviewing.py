@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..annotate.argilla.agreement import measure_reviews
@@ -25,6 +26,7 @@ from .folder import RunFolder
 from .models import Models
 from .progress import Reporter
 from .stages import wrong_cases
+from .summary import renew_report
 from .truth import injected_errors
 
 _DISPUTED = "-disputed"
@@ -57,6 +59,8 @@ class PullResult(NamedTuple):
     """Disputes that nobody has decided yet."""
     figures: ReviewFigures
     """What the reviews say."""
+    report: Path | None
+    """The run's `report.html`, written anew; `None` if it has none or nothing was saved."""
 
 
 class RunReview:
@@ -137,7 +141,7 @@ class RunReview:
             connection: To the server that it was pushed to.
             place: Where it was pushed to.
             reporter: Where progress is shown.
-            save: Whether it goes into the run's folder; else it is only looked at.
+            save: Whether it goes into the run's folder, and into its report; else it is only looked at.
 
         Raises:
             InputError: If nothing was pushed there.
@@ -174,6 +178,7 @@ class RunReview:
                     write_records(self.folder.reviews_path(self.variant, Split.MINING), reviews)
                 self.folder.write_facts("reviews", figures.model_dump(mode="json"))
                 self.pseudonyms.save()
+        report = renew_report(self.config, self.folder) if save else None
         return PullResult(
             pulled=tuple(pulled),
             reviews=reviews,
@@ -182,6 +187,7 @@ class RunReview:
             withdrawn=sum(key not in now for key in before),
             disputed=len(self._disputed(reviews)),
             figures=figures,
+            report=report,
         )
 
     def completed(self, reviews: Sequence[Review]) -> int:

@@ -4,6 +4,7 @@ import json
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from ..annotate.argilla.figures import ReviewFigures
@@ -32,6 +33,7 @@ from .report import (
     VariantReport,
     positions,
 )
+from .report_file import JSON_NAME, read_report, write_report
 from .stages import wrong_cases
 
 _LIBRARIES = ("firstfault", "torch", "transformers", "llmcompressor", "compressed-tensors", "trl", "peft")
@@ -68,6 +70,18 @@ def summarise(config: RunConfig, folder: RunFolder, *, command: str = "") -> Rep
         config=write_config(config.model_copy(update={"model": None})),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def renew_report(config: RunConfig, folder: RunFolder) -> Path | None:
+    """Write a run's report anew if it has one, since what it tells of has changed.
+
+    Returns:
+        The path of `report.html`; `None` if the run has no report yet.
+    """
+    if not (folder.path / JSON_NAME).is_file():
+        return None
+    before = read_report(folder.path)
+    return write_report(summarise(config, folder, command=before.command), folder.path)
 
 
 def _variant(config: RunConfig, folder: RunFolder, name: str) -> VariantReport:
