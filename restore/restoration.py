@@ -125,7 +125,8 @@ def stated_licence(*models: Path) -> str | None:
         if not (model / "README.md").is_file():
             continue
         try:
-            stated: Any = (hub.metadata_load(model / "README.md") or {}).get("license")
+            metadata: Any = hub.metadata_load(model / "README.md")
+            stated: Any = metadata.get("license") if metadata is not None else None
         except (YAMLError, ValueError, AttributeError):
             continue
         if isinstance(stated, str) and stated:

@@ -14,7 +14,7 @@ from firstfault.restore.preference import train
 from firstfault.restore.restoration import Restoration
 from firstfault.restore.sources import read_source
 
-BRIEFLY = RestoreConfig(epochs=1, rank=4, batch_size=2, targets=("q_proj", "v_proj"))
+BRIEFLY = RestoreConfig(epochs=3, rank=4, batch_size=2, learning_rate=0.01, targets=("q_proj", "v_proj"))
 
 
 def own_pairs(count: int = 2) -> list[Pair]:

@@ -29,6 +29,7 @@ pytest.importorskip("trl", reason="needs the extra `local`")
 
 REPO = "me/restored"
 KEY = f"models/{REPO}"
+OPEN = ("--licence", "apache-2.0")
 TREE = {"README.md", "adapter_config.json", "adapter_model.safetensors", "training.json", "provenance.json"}
 
 
@@ -137,7 +138,7 @@ def test_a_model_goes_up_in_one_commit_privately_with_a_tag_checksums_and_a_card
     assert sums == {path: hashlib.sha256(files[path]).hexdigest() for path in TREE}
     assert files["adapter_model.safetensors"] == (adapter / "adapter_model.safetensors").read_bytes()
     card = ModelCard(files["README.md"].decode())
-    card.validate(repo_type="model")
+    assert "POST /api/validate-yaml" in hub.requests
     assert card.data.to_dict() == {
         "base_model": "me/w3",
         "base_model_relation": "adapter",
@@ -237,12 +238,12 @@ def test_a_name_that_another_model_has_and_a_public_one_are_refused(hub, adapter
 
 
 def test_a_run_s_restored_model_is_published_with_what_the_run_measured(run, capsys, tmp_path):
-    by_run = publish(capsys, run.path, "--restored", "--to", tmp_path / "out")
+    by_run = publish(capsys, run.path, "--restored", *OPEN, "--to", tmp_path / "out")
     card = (tmp_path / "out" / "README.md").read_text()
     assert "| restored | 80.0% |" in card
     assert "**0.75**" in card
     assert f"`Silver Bullet: {run.read_config().model.name}, {VARIANT}`" in card
-    by_folder = publish(capsys, run.restored(VARIANT), "--to", tmp_path / "out")
+    by_folder = publish(capsys, run.restored(VARIANT), *OPEN, "--to", tmp_path / "out")
     assert by_folder["files"] == by_run["files"]
     assert "data/preference/train.parquet" in publish(capsys, run.path, "--to", tmp_path / "set")["files"]
 
@@ -265,7 +266,7 @@ def test_a_run_keeps_reviewers_and_late_reviews_out_of_its_model(run, capsys, tm
     card = run.restored(VARIANT) / "README.md"
     card.write_text(card.read_text() + "\nChecked by Priya.Raman.\n")
     for which in ([run.path, "--restored"], [run.restored(VARIANT)]):
-        said = refused(capsys, *which, "--to", tmp_path / "out")
+        said = refused(capsys, *which, *OPEN, "--to", tmp_path / "out")
         assert "README.md, line" in said
         assert "looks like a reviewer's name" in said
         assert "riya" not in said
