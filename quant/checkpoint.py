@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..datasets.errors import ModelError
+from .formats.detection import format_of
+from .model_config import quantization_of, read_config
 
 
 class Checkpoint(NamedTuple):
@@ -34,19 +36,18 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 
     Raises:
         ModelError: If the folder, its configuration or its weights are missing or broken, or it is
-            quantized in a format other than compressed-tensors.
+            quantized in a format that is not read.
     """
-    config = _read_json(folder)
+    config = read_config(folder)
     size = size_on_disk(folder)
-    quantization: dict[str, Any] | None = config.get("quantization_config")
+    quantization = quantization_of(config, folder)
     if quantization is None:
         dtype = str(config.get("dtype") or config.get("torch_dtype") or "float32")
         return Checkpoint(folder, dtype, False, None, True, size)
-    if quantization.get("quant_method") != "compressed-tensors":
-        raise ModelError(
-            f"{folder}: quantized as {quantization.get('quant_method')!r}",
-            hint="Only compressed-tensors checkpoints are read; make one with `firstfault quantize`.",
-        )
+    form = format_of(quantization, f"{folder}/config.json")
+    if form.name != "compressed-tensors":
+        bits, group_size, symmetric = form.scheme(quantization, f"{folder}/config.json")
+        return Checkpoint(folder, f"W{bits}A16", True, group_size, symmetric, size)
     try:
         group: dict[str, Any] = next(iter(quantization["config_groups"].values()))
         weights, activations = group["weights"], group.get("input_activations")
@@ -126,18 +127,3 @@ def _weights(folder: Path) -> list[Path]:
             hint="Only safetensors are read; convert other formats with save_pretrained.",
         )
     return files
-
-
-def _read_json(folder: Path) -> dict[str, Any]:
-    path = folder / "config.json"
-    if not path.is_file():
-        raise ModelError(f"{folder}: no config.json", hint="Give the folder of a Hugging Face model.")
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ModelError(
-            f"{path}: not JSON: {error}", hint="Copy config.json of the model there again."
-        ) from None
-    if not isinstance(config, dict):
-        raise ModelError(f"{path}: not a JSON object", hint="Copy config.json of the model there again.")
-    return config  # pyright: ignore[reportUnknownVariableType]
