@@ -49,8 +49,9 @@ def load_rollout(model: Path | None, max_tokens: int, grader: "Grader") -> "Judg
     from ..annotate.engines.transformers import TransformersEngine
     from ..judge.rollout import RolloutJudge
     from ..loop.models import reaches
+    from ..quant.formats.loading import load_unpacked
 
-    engine = TransformersEngine.load(model, name=BASELINE)
+    engine = TransformersEngine.load(model, name=BASELINE, unpack=load_unpacked)
     return RolloutJudge(engine, reaches(grader), sampling=Sampling(max_tokens=max_tokens))
 
 

@@ -123,8 +123,9 @@ def _generate(
     from ..annotate.engines.transformers import TransformersEngine
     from ..annotate.solutions import read_solution
     from ..loop.progress import Reporter
+    from ..quant.formats.loading import load_unpacked
 
-    engine = TransformersEngine.load(folder, name=name)
+    engine = TransformersEngine.load(folder, name=name, unpack=load_unpacked)
     known = {problem.id: problem for problem in problems}
     written: dict[str, Solution] = {}
     with Reporter().task(f"Solving: {name}", total=len(problems)) as done:

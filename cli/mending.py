@@ -53,6 +53,7 @@ def curate(
     from ..judge.verdicts import read_verdicts
     from ..loop.models import reaches
     from ..loop.progress import Reporter
+    from ..quant.formats.loading import load_unpacked
     from ..restore.margins import with_margins
     from ..restore.pairs import make_pairs
 
@@ -79,7 +80,7 @@ def curate(
         raise InputError(
             f"{verdicts}: no located fault of a wrong solution", hint="Judge these solutions first"
         )
-    engine = TransformersEngine.load(model, name=BASELINE)
+    engine = TransformersEngine.load(model, name=BASELINE, unpack=load_unpacked)
     reporter = Reporter()
     with Grader() as grader:
 

@@ -28,6 +28,7 @@ from ..datasets.problem_sets import load_problems
 from ..datasets.records import Problem, Record, Solution, Split
 from ..datasets.store import read_records, write_records, write_text
 from ..models import BUNDLED
+from ..quant.formats.loading import load_unpacked
 from ..restore.card import write_card
 from ..restore.preference import train
 from ..restore.restoration import Measured, Restoration, solved, stated_licence
@@ -240,6 +241,7 @@ class _Matrix:
                 adapter=adapter,
                 batch_size=self._config.batch_size,
                 prompt_format=self._config.prompt,
+                unpack=load_unpacked,
             )
             prompts = [Prompt(problem.id, problem.question) for problem in problems]
             asked = JournaledEngine(engine, Journal(journal), done).generate(prompts, self._config.sampling)

@@ -9,6 +9,7 @@ from ..annotate.engines.transformers import TransformersEngine
 from ..annotate.grading import Grader
 from ..datasets.records import Problem
 from ..models import BUNDLED
+from ..quant.formats.loading import load_unpacked
 from .config import RunConfig
 from .folder import FULL_PRECISION, RunFolder
 from .journal import Journal, JournaledEngine
@@ -59,6 +60,7 @@ class Models:
                 adapter=adapter,
                 batch_size=self.config.batch_size,
                 prompt_format=self.config.prompt,
+                unpack=load_unpacked,
             )
         return JournaledEngine(self._loaded, journal, done)
 

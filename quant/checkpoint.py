@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from ..datasets.errors import ModelError
 from .formats.detection import format_of
+from .formats.shards import Shards
 from .model_config import quantization_of, read_config
 
 
@@ -32,13 +33,14 @@ class Checkpoint(NamedTuple):
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
-    """Say what a model folder holds without loading it.
+    """Say what a model folder holds without loading it; its weights are checked by their headers.
 
     Raises:
-        ModelError: If the folder, its configuration or its weights are missing or broken, or it is
-            quantized in a format that is not read.
+        ModelError: If the folder, its configuration or its weights are missing, incomplete or damaged, or it
+            is quantized in a format that is not read.
     """
     config = read_config(folder)
+    Shards(folder)
     size = size_on_disk(folder)
     quantization = quantization_of(config, folder)
     if quantization is None:

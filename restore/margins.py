@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..annotate.engines.loading import load_model
 from ..datasets.records import Finish, Pair
+from ..quant.formats.loading import load_unpacked
 from .frontier import shared
 
 if TYPE_CHECKING:
@@ -69,7 +70,9 @@ def margins(folder: Path, pairs: Sequence[Pair], progress: Progress | None = Non
     import torch
 
     # On processors bfloat16 is slower and rounds by more than a nat over a continuation.
-    model, tokenizer = load_model(folder, dtype="auto" if torch.cuda.is_available() else "float32")
+    model, tokenizer = load_model(
+        folder, dtype="auto" if torch.cuda.is_available() else "float32", unpack=load_unpacked
+    )
     limit: int | None = getattr(model.config, "max_position_embeddings", None)
     rows = [row for pair in pairs for row in _rows(pair, tokenizer)]
     summed: list[float | None] = [None] * len(rows)

@@ -17,6 +17,7 @@ from ..annotate.engines.loading import load_tokenizer
 from ..datasets.errors import ConfigError, InputError, ModelError
 from ..datasets.records import Finish, Pair, Subtype
 from ..quant.checkpoint import read_checkpoint, replacing_folder, weights_sha256
+from ..quant.formats.loading import load_unpacked
 from ..quant.silence import silenced
 from .config import RestoreConfig
 from .dpo import dpo_rows, dpo_trainer
@@ -127,11 +128,13 @@ def _load(checkpoint: Path) -> Any:
 
     auto: Any = transformers.AutoModelForCausalLM
     options: dict[str, Any] = {}
+    model: Any = load_unpacked(checkpoint)
     if read_checkpoint(checkpoint).quantized:
         # Packed layers take no adapter, and fake-quantized activations pass no gradient.
         options["quantization_config"] = transformers.CompressedTensorsConfig(dequantize=True)
     try:
-        model = auto.from_pretrained(checkpoint, local_files_only=True, use_safetensors=True, **options)
+        if model is None:
+            model = auto.from_pretrained(checkpoint, local_files_only=True, use_safetensors=True, **options)
     except Exception as error:
         first = (str(error).strip().splitlines() or [""])[0]
         raise ModelError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import warnings
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
+Unpack = Callable[[Path, str], "PreTrainedModel | None"]
+"""Loads a model folder that transformers can't read by itself, given the folder and the type of the weights;
+`None` for one that it can."""
+
+
 class LoadedModel(NamedTuple):
     """A model ready to generate, and its tokenizer."""
 
@@ -23,7 +28,9 @@ class LoadedModel(NamedTuple):
     tokenizer: PreTrainedTokenizerBase
 
 
-def load_model(folder: Path, *, adapter: Path | None = None, dtype: str = "auto") -> LoadedModel:
+def load_model(
+    folder: Path, *, adapter: Path | None = None, dtype: str = "auto", unpack: Unpack | None = None
+) -> LoadedModel:
     """Load a causal model and its tokenizer from a local folder.
 
     Weight-only quantization is unpacked at once: the values are the same, and generating is
@@ -33,6 +40,7 @@ def load_model(folder: Path, *, adapter: Path | None = None, dtype: str = "auto"
         folder: Model folder: configuration, safetensors, tokenizer.
         adapter: Folder of a LoRA adapter that is put on top.
         dtype: `auto` (as stored), `bfloat16` or `float32`.
+        unpack: Tried before transformers: `load_unpacked` of `quant/formats` reads AutoAWQ and GPTQ.
 
     Raises:
         ModelError: If the folder is missing, incomplete or can't be read.
@@ -55,9 +63,11 @@ def load_model(folder: Path, *, adapter: Path | None = None, dtype: str = "auto"
         options["quantization_config"] = CompressedTensorsConfig(dequantize=True)
     try:
         with _quiet():
-            model: Any = auto.from_pretrained(
-                folder, dtype=dtype, local_files_only=True, use_safetensors=True, **options
-            )
+            model: Any = unpack(folder, dtype) if unpack is not None else None
+            if model is None:
+                model = auto.from_pretrained(
+                    folder, dtype=dtype, local_files_only=True, use_safetensors=True, **options
+                )
             if activations:
                 _unpack(model)
             if adapter is not None:

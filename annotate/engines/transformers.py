@@ -22,6 +22,8 @@ from .loops import ends_in_loop
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from .loading import Unpack
+
 
 class TransformersEngine:
     """Runs one model.
@@ -63,15 +65,18 @@ class TransformersEngine:
         batch_size: int = 128,
         prompt_format: PromptFormat | None = None,
         dtype: str = "auto",
+        unpack: Unpack | None = None,
     ) -> TransformersEngine:
         """Load a model folder, with a LoRA adapter on top if one is given.
+
+        `unpack` loads what transformers can't read by itself, as in `load_model`.
 
         Raises:
             ModelError: If a folder is missing, incomplete or can't be read.
         """
         from .loading import load_model
 
-        model, tokenizer = load_model(folder, adapter=adapter, dtype=dtype)
+        model, tokenizer = load_model(folder, adapter=adapter, dtype=dtype, unpack=unpack)
         return cls(model, tokenizer, name=name, batch_size=batch_size, prompt_format=prompt_format)
 
     @property

@@ -29,7 +29,7 @@ class AutoAWQ:
 
     name = "AutoAWQ"
     marker = "qweight"
-    own = ("qweight", "qzeros", "scales")
+    own: tuple[str, ...] = ("qweight", "qzeros", "scales")
 
     def scheme(self, quantization: Mapping[str, Any], where: str) -> Scheme:
         """Read the configuration."""

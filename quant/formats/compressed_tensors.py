@@ -27,7 +27,13 @@ class CompressedTensors:
 
     name = "compressed-tensors"
     marker = "weight_packed"
-    own = ("weight_packed", "weight_scale", "weight_shape", "weight_zero_point", "weight_g_idx")
+    own: tuple[str, ...] = (
+        "weight_packed",
+        "weight_scale",
+        "weight_shape",
+        "weight_zero_point",
+        "weight_g_idx",
+    )
 
     def scheme(self, quantization: Mapping[str, Any], where: str) -> Scheme:
         """Read the configuration; of several groups, the first."""

@@ -28,7 +28,7 @@ class GPTQ:
 
     name = "GPTQ"
     marker = "qweight"
-    own = ("qweight", "qzeros", "scales", "g_idx")
+    own: tuple[str, ...] = ("qweight", "qzeros", "scales", "g_idx")
 
     def scheme(self, quantization: Mapping[str, Any], where: str) -> Scheme:
         """Read the configuration."""
@@ -49,7 +49,8 @@ class GPTQ:
                 f"{where}: GPTQ at {bits} bits in words of {quantization.get('pack_dtype', 'int32')}",
                 hint="2, 3, 4 and 8 bits in words of int32 are read.",
             )
-        rotated, dynamic = quantization.get("rotation"), quantization.get("dynamic") or {}
+        rotated = quantization.get("rotation")
+        dynamic: Mapping[str, Any] = quantization.get("dynamic") or {}
         if rotated or any(not str(pattern).startswith("-:") for pattern in dynamic):
             raise ModelError(
                 f"{where}: GPTQ with {'rotation' if rotated else 'settings of their own for some layers'}",

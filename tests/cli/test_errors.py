@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -148,3 +149,26 @@ def test_ctrl_c_leaves_a_run_that_can_go_on_and_says_so(tmp_path: Path):
     assert "the same command goes on" in rest
     assert "Traceback" not in rest
     assert (tmp_path / "run" / "config.yaml").is_file()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda folder: (folder / "model-00002-of-00003.safetensors").unlink(), "of 3 files missing"),
+        (
+            lambda folder: (folder / "config.json").write_text(
+                (folder / "config.json").read_text().replace('"gemm"', '"gemv"')
+            ),
+            "AWQ at 4 bits in 'gemv' order",
+        ),
+    ],
+)
+def test_a_quantized_checkpoint_that_can_not_be_read(spoil, said, tmp_path: Path, capsys):
+    pytest.importorskip("torch", reason="needs the extra `local`")
+    made = Path(__file__).parent.parent / "quant" / "fixtures" / "awq"
+    folder = shutil.copytree(made, tmp_path / "awq")
+    spoil(folder)
+    problems = jsonl(tmp_path / "problems.jsonl", PROBLEMS)
+    arguments = ["measure", "--problems", problems, "--model", f"awq={folder}", "--out", tmp_path / "out"]
+    assert said in error_of(capsys, arguments)
+    assert not (tmp_path / "out").exists()

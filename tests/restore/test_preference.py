@@ -1,10 +1,12 @@
 import json
+from pathlib import Path
 
 import pytest
 from firstfault.annotate.engines.engine import Prompt, Sampling
 from firstfault.datasets.errors import ConfigError, InputError
 from firstfault.datasets.records import Pair, Subtype
 from firstfault.quant.checkpoint import weights_sha256
+from firstfault.quant.formats.loading import load_unpacked
 from firstfault.quant.recipes import Recipe
 from firstfault.restore.config import RestoreConfig
 
@@ -39,8 +41,13 @@ PAIRS = [
 ]
 
 
-@pytest.fixture(scope="module", params=["W3A16", "W8A8"])
+MADE = Path(__file__).parent.parent / "quant" / "fixtures"
+
+
+@pytest.fixture(scope="module", params=["W3A16", "W8A8", "awq", "gptq-v2-act-order"])
 def checkpoint(request, tiny_model, tmp_path_factory):
+    if (MADE / request.param).is_dir():
+        return MADE / request.param
     out = tmp_path_factory.mktemp("quantized") / request.param
     return quantize(tiny_model, Recipe(method="rtn", scheme=request.param), [], out).folder
 
@@ -64,7 +71,7 @@ def test_training_learns_and_leaves_the_quantized_weights_as_they_were(checkpoin
 
 
 def generated(checkpoint, adapter):
-    engine = TransformersEngine.load(checkpoint, name="restored", adapter=adapter)
+    engine = TransformersEngine.load(checkpoint, name="restored", adapter=adapter, unpack=load_unpacked)
     return list(engine.generate([Prompt("p", "What is 2 + 1?")], Sampling(max_tokens=12)))
 
 
