@@ -120,7 +120,7 @@ def main() -> None:
             pairs,
             config,
             Path(scratch) / "adapter",
-        ).adapter
+        ).folder
         seconds = time.perf_counter() - started
         restored = bench.solve(bench.variant, bench.problems, adapter)
     found = recovery(full, quantized, restored)

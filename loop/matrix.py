@@ -29,6 +29,7 @@ from ..datasets.records import Problem, Record, Solution, Split
 from ..datasets.store import read_records, write_records, write_text
 from ..models import BUNDLED
 from ..quant.formats.loading import load_unpacked
+from ..restore.adapter import placed
 from ..restore.card import write_card
 from ..restore.preference import train
 from ..restore.restoration import Measured, Restoration, solved, stated_licence
@@ -194,7 +195,8 @@ class _Matrix:
                     progress=lambda step, steps: done(1),
                 )
             seconds = round(trained.seconds, 1)
-        parts = {part: self._solve(folder, model.checkpoint, name, part, adapter) for part in self._problems}
+        loaded, beside = placed(model.checkpoint, adapter)
+        parts = {part: self._solve(folder, loaded, name, part, beside) for part in self._problems}
         measured = Measured.of(full, quantized, parts["held_out"])
         base = model.base or BUNDLED
         warnings = misfits(origin, model.checkpoint)

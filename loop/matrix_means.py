@@ -8,7 +8,6 @@ from statistics import fmean
 from ..annotate.statistics import Interval
 from ..datasets.records import Record, Solution
 from ..datasets.store import read_records, write_text
-from ..restore.recovery import Recovery
 from ..restore.seeds import recovery_over_seeds
 from .matrix import Row
 from .matrix_folder import MatrixFolder
@@ -62,8 +61,8 @@ def means(rows: Sequence[Row], folder: MatrixFolder) -> list[Mean]:
                     seeds=len(own),
                     pairs=own[0].pairs,
                     restored=fmean(row.restored or 0 for row in own),
-                    recovery=_interval(mean),
-                    difference=_interval(difference),
+                    recovery=mean.interval,
+                    difference=None if difference is None else difference.interval,
                     broken=fmean(map(len, broken)),
                 )
             )
@@ -81,9 +80,3 @@ def write_means(rows: Sequence[Row], out: Path) -> list[Mean]:
 
 def _solutions(folder: Path) -> list[Solution]:
     return read_records(folder / "held_out.parquet", Solution)
-
-
-def _interval(found: Recovery | None) -> Interval | None:
-    if found is None or found.value is None or found.low is None or found.high is None:
-        return None
-    return Interval(value=found.value, low=found.low, high=found.high)

@@ -10,6 +10,7 @@ from ..annotate.grading import Grader
 from ..datasets.records import Problem
 from ..models import BUNDLED
 from ..quant.formats.loading import load_unpacked
+from ..restore.adapter import placed
 from .config import RunConfig
 from .folder import FULL_PRECISION, RunFolder
 from .journal import Journal, JournaledEngine
@@ -41,11 +42,16 @@ class Models:
         return self.config.model or BUNDLED
 
     def checkpoint(self, name: str) -> tuple[Path, Path | None]:
-        """Folder of a model, and of the adapter on top of it if there is one."""
+        """Folder of a model, and of the adapter on top of it if there is one.
+
+        A variant that is restored in place is a folder of its own.
+        """
         if name == FULL_PRECISION:
             return self.base, None
         variant = name.removesuffix(RESTORED)
-        return self._folder.variant(variant), self._folder.restored(variant) if variant != name else None
+        if variant == name:
+            return self._folder.variant(name), None
+        return placed(self._folder.variant(variant), self._folder.restored(variant))
 
     def engine(
         self, name: str, journal: Journal, done: Callable[[int], None] | None = None

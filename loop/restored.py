@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from ..datasets.card import title
 from ..datasets.errors import InputError
 from ..datasets.records import Split
-from ..restore.card import write_card
+from ..restore.card import TRAINING, write_card
 from ..restore.release import CONFIG
 from ..restore.restoration import Measured, Restoration, read_restoration, stated_licence
 from ..restore.sources import read_source
@@ -50,6 +50,11 @@ def find_restored(path: Path, *, of_run: bool = False) -> RestoredModel | None:
         if whole != run.restored(whole.name) or not run.config_path.is_file():
             return RestoredModel(path, read_restoration(path))
         return _of_run(run)
+    if (path / TRAINING).is_file():
+        raise InputError(
+            f"{path}: restored in place, a whole checkpoint",
+            hint="Only adapters are published so far; upload the folder with `hf upload`.",
+        )
     if (path / "matrix.json").is_file():
         raise InputError(f"{path}: holds several restored models", hint=_one_of(path))
     return _of_run(RunFolder(path)) if of_run else None
@@ -59,6 +64,8 @@ def _of_run(folder: RunFolder) -> RestoredModel:
     config = folder.read_config()
     name = config.main.name
     adapter = folder.restored(name)
+    if adapter.is_dir() and not (adapter / CONFIG).is_file():
+        find_restored(adapter)
     if not (adapter / CONFIG).is_file():
         raise InputError(
             f"{folder.path}: nothing is restored yet",

@@ -9,12 +9,12 @@ from typing import Any
 
 from ..annotate.argilla.figures import ReviewFigures
 from ..annotate.compare import Comparison, compare, measure
-from ..annotate.statistics import Interval
 from ..datasets.funnel import Gate
 from ..datasets.records import Pair, Solution, Split, Verdict
 from ..datasets.store import read_records
 from ..quant.checkpoint import size_on_disk
-from ..restore.recovery import Recovery, recovery
+from ..restore.adapter import is_adapter
+from ..restore.recovery import recovery
 from .config import RunConfig, write_config
 from .folder import FULL_PRECISION, RunFolder
 from .models import Models, restored_name
@@ -130,16 +130,10 @@ def _restoring(
 ) -> dict[str, Any]:
     return {
         "restored_flips": Flips.of(compare(full, restored)),
-        "recovery": _interval(recovery(full, quantized, restored)),
+        "recovery": recovery(full, quantized, restored).interval,
         "pairs": len(read_records(folder.pairs_path(name), Pair)),
-        "adapter_bytes": size_on_disk(folder.restored(name)),
+        "adapter_bytes": size_on_disk(folder.restored(name)) if is_adapter(folder.restored(name)) else 0,
     }
-
-
-def _interval(found: Recovery) -> Interval | None:
-    if found.value is None or found.low is None or found.high is None:
-        return None
-    return Interval(value=found.value, low=found.low, high=found.high)
 
 
 def _faults(

@@ -38,11 +38,41 @@ def arguments(config: RestoreConfig, scratch: Path) -> dict[str, Any]:
         "per_device_train_batch_size": config.batch_size,
         # Batches of like length, in random order: a quarter of the work would be padding.
         "train_sampling_strategy": "group_by_length",
-        "learning_rate": config.learning_rate,
+        "learning_rate": config.rate,
         "lr_scheduler_type": "cosine",
         "warmup_steps": 0.05,
         "seed": config.seed,
     }
+
+
+def with_adapter(model: Any, config: RestoreConfig) -> Any:
+    """Put an adapter on a model; its start is drawn with the configuration's seed.
+
+    Raises:
+        ConfigError: If the adapter's targets are not in the model.
+    """
+    import peft
+    import transformers
+
+    adapting: Any = peft
+    transformers.set_seed(config.seed)
+    with known_targets(config):
+        return adapting.get_peft_model(model, lora(config))
+
+
+def placed(checkpoint: Path, restored: Path) -> tuple[Path, Path | None]:
+    """Return which folder to load, and which adapter to put on it, for a restored checkpoint.
+
+    Args:
+        checkpoint: Folder of the quantized model.
+        restored: What restoring wrote: an adapter, or the whole checkpoint anew.
+    """
+    return (checkpoint, restored) if is_adapter(restored) else (restored, None)
+
+
+def is_adapter(folder: Path) -> bool:
+    """Tell whether a folder holds an adapter, not a whole checkpoint."""
+    return (folder / "adapter_config.json").is_file()
 
 
 @contextmanager

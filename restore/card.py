@@ -20,7 +20,7 @@ TAGS = ("firstfault", "quantization", "lora", "mathematics")
 
 
 def write_card(adapter: Path, made: Restoration) -> Path:
-    """Write the card of an adapter that `train` made, and beside it the same for programs.
+    """Write the card of what `train` made, and beside it the same for programs.
 
     Returns:
         The card's path.
@@ -57,16 +57,19 @@ def render(made: Restoration, account: dict[str, Any], *, repo: str | None = Non
         account: What `train` wrote about itself.
         repo: Id of the model's repository; the card speaks of its folder when left out.
     """
+    config = RestoreConfig.model_validate(account["config"])
+    in_place = config.method == "scales"
     page = template("restored.md.jinja").render(
         made=made,
+        in_place=in_place,
         checkpoint_sha256=account["checkpoint_sha256"],
         pairs=account["pairs"],
-        script=fenced(loading_script(made, repo), "python"),
-        config=fenced(_config(RestoreConfig.model_validate(account["config"])), "yaml"),
+        script=fenced(loading_script_in_place(repo) if in_place else loading_script(made, repo), "python"),
+        config=fenced(_config(config), "yaml"),
         first=account["curve"][0] if account["curve"] else None,
         last=account["curve"][-1] if account["curve"] else None,
     )
-    return f"---\n{_metadata(made).to_yaml()}\n---\n\n{page}"
+    return f"---\n{_metadata(made, in_place).to_yaml()}\n---\n\n{page}"
 
 
 def completed(text: str, made: Restoration) -> str:
@@ -101,20 +104,28 @@ model = PeftModel.from_pretrained(model, "{_plain(repo or ".")}")
 tokenizer = AutoTokenizer.from_pretrained(checkpoint)'''
 
 
-def _metadata(made: Restoration) -> Any:
+def loading_script_in_place(repo: str | None = None) -> str:
+    """Return a few lines that load a checkpoint that was restored in place."""
+    return f'''from transformers import AutoModelForCausalLM, AutoTokenizer
+
+model = AutoModelForCausalLM.from_pretrained("{_plain(repo or ".")}")
+tokenizer = AutoTokenizer.from_pretrained("{_plain(repo or ".")}")'''
+
+
+def _metadata(made: Restoration, in_place: bool = False) -> Any:
     from huggingface_hub import ModelCardData
 
     # What is not on the Hub can't be linked to.
     linked: dict[str, Any] = (
-        {"base_model": made.checkpoint, "base_model_relation": "adapter"}
+        {"base_model": made.checkpoint, "base_model_relation": "finetune" if in_place else "adapter"}
         if is_repo_id(made.checkpoint)
         else {}
     )
     return ModelCardData(
-        library_name="peft",
+        library_name="transformers" if in_place else "peft",
         pipeline_tag="text-generation",
         license=made.licence,
-        tags=list(TAGS),
+        tags=[tag for tag in TAGS if not (in_place and tag == "lora")],
         datasets=[made.dataset] if is_repo_id(made.dataset) else None,
         **linked,
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets.records import Pair
-from .adapter import arguments, known_targets, lora, nothing_to_learn
+from .adapter import arguments, nothing_to_learn
 from .config import RestoreConfig
 
 NOWHERE = -1
@@ -99,17 +99,13 @@ def frontier_trainer(
     distribution from the model's, per token.
 
     Args:
-        model: The unpacked checkpoint.
+        model: What is trained, with its adapter or scales at their start.
         tokenizer: Its tokenizer.
         rows: Of `frontier_rows`.
         config: How to train.
         scratch: An empty folder.
         teacher: The full-precision model.
-
-    Raises:
-        ConfigError: If the adapter's targets are not in the model.
     """
-    import peft
     import torch
     import transformers
 
@@ -151,15 +147,10 @@ def frontier_trainer(
 
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     collate = _Collator(pad)
-    # Before the adapter's start is drawn.
-    transformers.set_seed(config.seed)
-    adapting: Any = peft
-    with known_targets(config):
-        trained = adapting.get_peft_model(model, lora(config))
-    before = _margins_before(trained, rows, collate, config.batch_size)
+    before = _margins_before(model, rows, collate, config.batch_size)
     listed: Any = datasets.Dataset
     return FrontierTrainer(
-        model=trained,
+        model=model,
         args=transformers.TrainingArguments(**arguments(config, scratch)),
         train_dataset=listed.from_list(
             [{**row, "before": margin} for row, margin in zip(rows, before, strict=True)]
@@ -202,7 +193,7 @@ def margins(logits: Any, input_ids: Any, place: Any, wrong: Any) -> Any:
 
 
 def _margins_before(model: Any, rows: list[dict[str, Any]], collate: _Collator, size: int) -> list[float]:
-    """Margins of the model before training: its adapter starts at zero."""
+    """Margins of the model before training: what is trained starts without an effect."""
     import torch
 
     model.eval()

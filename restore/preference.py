@@ -1,7 +1,7 @@
-"""Preference training of a LoRA adapter on a quantized checkpoint.
+"""Preference training of a quantized checkpoint.
 
-The checkpoint is only read: it is unpacked for training, and what is learnt stays beside it as an
-adapter.
+The checkpoint is only read: it is unpacked for training, and what is learnt stays beside it as an adapter,
+or goes into the scales of a copy.
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ from ..datasets.errors import ConfigError, InputError, ModelError
 from ..datasets.records import Finish, Pair, Subtype
 from ..quant.checkpoint import read_checkpoint, replacing_folder, weights_sha256
 from ..quant.formats.loading import load_unpacked
+from ..quant.formats.packed_checkpoint import open_packed
 from ..quant.silence import silenced
+from .adapter import with_adapter
 from .config import RestoreConfig
 from .dpo import dpo_rows, dpo_trainer
 from .frontier import frontier_rows, frontier_trainer
+from .scales import trained_layers, with_trainable_scales
 
 Progress = Callable[[int, int], None]
 """Called after every step with its number, from 1, and the number of steps in all."""
@@ -41,10 +44,10 @@ class Step(NamedTuple):
 
 
 class Restored(NamedTuple):
-    """A trained adapter."""
+    """A trained adapter, or a checkpoint with trained scales."""
 
-    adapter: Path
-    """Folder of the adapter and of `training.json`."""
+    folder: Path
+    """Of it and of `training.json`."""
     curve: list[Step]
     pairs: int
     trainable: int
@@ -61,7 +64,7 @@ def train(
     teacher: Path | None = None,
     progress: Progress | None = None,
 ) -> Restored:
-    """Train an adapter on pairs; `out` holds the whole result or is as it was.
+    """Train an adapter or the scales of a checkpoint on pairs; `out` holds the whole result or is as it was.
 
     The loss is `preference_weight` x DPO (arXiv 2305.18290) + `sft_weight` x the negative
     log-likelihood of the right solution, the reference being the quantized model itself. How much of a
@@ -76,14 +79,15 @@ def train(
         checkpoint: Model folder, usually quantized.
         pairs: Preferences; best made from this very checkpoint's solutions.
         config: How to train.
-        out: Folder of the adapter. Replaced if it is there.
+        out: Folder of the adapter, or of the checkpoint with its new scales. Replaced if it is there.
         teacher: Folder of the full-precision model; used where `config.target` is its distribution.
         progress: Told about every step.
 
     Raises:
         InputError: If there are no pairs, or none is short enough to learn from.
         ConfigError: If the adapter's targets are not in the model, or the teacher is missing.
-        ModelError: If a model can't be loaded, or the teacher has other tokens.
+        ModelError: If a model can't be loaded, the teacher has other tokens, or a checkpoint whose scales
+            are to be trained has none.
     """
     if config.target == "distribution" and teacher is None:
         raise ConfigError(
@@ -99,10 +103,12 @@ def train(
     tokenizer = load_tokenizer(checkpoint)
     with silenced(), tempfile.TemporaryDirectory() as scratch:
         ended = [_ended(pair) for pair in pairs]
+        packed = open_packed(checkpoint) if config.method == "scales" else None
         model = _load(checkpoint)
         if config.rejected == "token":
             rows = frontier_rows(pairs, tokenizer, config, ended)
             full = _teacher(teacher, model) if teacher and config.target == "distribution" else None
+            model = with_adapter(model, config) if packed is None else with_trainable_scales(model, packed)
             trainer = frontier_trainer(model, tokenizer, rows, config, Path(scratch), teacher=full)
         else:
             rows = dpo_rows(pairs, tokenizer, config, ended)
@@ -112,7 +118,10 @@ def train(
         trainer.add_callback(recorder)
         trainer.train()
         with replacing_folder(out) as folder:
-            _save(trainer.model, checkpoint, folder)
+            if packed is None:
+                _save(trainer.model, checkpoint, folder)
+            else:
+                packed.write(folder, trained_layers(trainer.model, packed))
             _write_account(folder, checkpoint, pairs, config, recorder.curve)
     trainable = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
     return Restored(out, recorder.curve, len(pairs), trainable, time.perf_counter() - started)

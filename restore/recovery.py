@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..datasets.errors import InputError
-from ..datasets.records import Solution
+from ..datasets.records import Interval, Solution
 
 
 class Recovery(NamedTuple):
@@ -25,6 +25,13 @@ class Recovery(NamedTuple):
     """Share of the bootstrap draws in which the quantized model lost nothing. They have no
     recovery and the interval is of the others; a large share means that the loss is too small on
     too few problems for a recovery to mean anything."""
+
+    @property
+    def interval(self) -> Interval | None:
+        """The value with its interval; `None` where there is none."""
+        if self.value is None or self.low is None or self.high is None:
+            return None
+        return Interval(value=self.value, low=self.low, high=self.high)
 
 
 def recovery(

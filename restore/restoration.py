@@ -35,18 +35,12 @@ class Measured(Record):
         Raises:
             InputError: If they are not of the same problems, or not graded.
         """
-        found = recovery(full_precision, quantized, restored)
-        interval = (
-            None
-            if found.value is None or found.low is None or found.high is None
-            else Interval(value=found.value, low=found.low, high=found.high)
-        )
         return cls(
             problems=len(full_precision),
             full_precision=solved(full_precision),
             quantized=solved(quantized),
             restored=solved(restored),
-            recovery=interval,
+            recovery=recovery(full_precision, quantized, restored).interval,
         )
 
 

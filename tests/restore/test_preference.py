@@ -64,10 +64,10 @@ def test_training_learns_and_leaves_the_quantized_weights_as_they_were(checkpoin
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert [step.step for step in result.curve] == [1, 2, 3, 4]
     assert result.curve[-1].loss < result.curve[0].loss
-    account = json.loads((result.adapter / "training.json").read_text())
+    account = json.loads((result.folder / "training.json").read_text())
     assert account["checkpoint_sha256"] == before
     assert account["curve"] == [step._asdict() for step in result.curve]
-    assert generated(checkpoint, result.adapter) != generated(checkpoint, None)
+    assert generated(checkpoint, result.folder) != generated(checkpoint, None)
 
 
 def generated(checkpoint, adapter):
@@ -78,7 +78,7 @@ def generated(checkpoint, adapter):
 @pytest.mark.parametrize("rejected", ["token", "step"])
 def test_training_again_gives_the_same_bytes(tiny_model, rejected, tmp_path):
     config = CONFIG.model_copy(update={"rejected": rejected})
-    folders = [train(tiny_model, PAIRS, config, tmp_path / name).adapter for name in "ab"]
+    folders = [train(tiny_model, PAIRS, config, tmp_path / name).folder for name in "ab"]
     first, second = ({p.name: p.read_bytes() for p in folder.iterdir()} for folder in folders)
     assert first == second
     assert str(tmp_path.parent).encode() not in b"".join(first.values())

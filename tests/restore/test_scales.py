@@ -1,0 +1,119 @@
+"""Restoring in place: only scales change, and what was trained is what is written."""
+
+import json
+
+import pytest
+from firstfault.datasets.errors import ModelError
+from firstfault.datasets.records import Pair
+from firstfault.quant.recipes import Recipe
+from firstfault.restore.adapter import placed
+from firstfault.restore.config import RestoreConfig
+
+pytest.importorskip("trl", reason="needs the extra `local`")
+
+import torch
+from firstfault.annotate.engines.loading import load_model
+from firstfault.quant.formats.packed_checkpoint import open_packed
+from firstfault.quant.quantize import quantize
+from firstfault.restore.preference import train
+from firstfault.restore.scales import trained_layers, with_trainable_scales
+
+CONFIG = RestoreConfig(method="scales", epochs=3, batch_size=2, learning_rate=1e-2)
+PAIRS = [
+    Pair(
+        prompt=f"<|im_start|>user\nWhat is {n} + 1?<|im_end|>\n<|im_start|>assistant\n",
+        chosen=f"Answer: {n + 1}",
+        rejected=f"Answer: {n}",
+        problem_id=f"p{n}",
+        solution_id=f"s{n}",
+        model="rtn",
+        step=0,
+        steps=1,
+    )
+    for n in range(4)
+]
+IDS = torch.tensor([list(range(3, 60))])
+RECIPES = {
+    "symmetric": Recipe(method="rtn", scheme="W3A16", group_size=32),
+    "asymmetric": Recipe(method="rtn", scheme="W4A16", group_size=32, symmetric=False),
+    "two bits": Recipe(method="rtn", scheme="W2A16", group_size=64),
+}
+
+
+@pytest.fixture(scope="module", params=list(RECIPES))
+def checkpoint(request, tiny_model, tmp_path_factory):
+    return quantize(
+        tiny_model, RECIPES[request.param], [], tmp_path_factory.mktemp("made") / "variant"
+    ).folder
+
+
+def logits(model):
+    with torch.no_grad():
+        return model.float()(IDS).logits
+
+
+def test_layers_with_scales_to_train_do_what_the_unpacked_ones_do(checkpoint):
+    model = load_model(checkpoint).model.float()
+    expected = logits(model)
+    scaled = with_trainable_scales(model, open_packed(checkpoint))
+    assert torch.equal(logits(scaled), expected)
+    assert {name.rsplit(".", 1)[-1] for name, p in scaled.named_parameters() if p.requires_grad} == {"change"}
+
+
+def test_what_is_trained_is_what_is_written_and_nothing_else_changes(checkpoint, tmp_path):
+    before = {path.name: path.read_bytes() for path in checkpoint.iterdir()}
+    result = train(checkpoint, PAIRS, CONFIG, tmp_path / "out")
+    assert result.curve[-1].loss < result.curve[0].loss
+    assert {path.name: path.read_bytes() for path in checkpoint.iterdir()} == before
+    after = {path.name: path.read_bytes() for path in result.folder.iterdir()}
+    assert after.keys() == before.keys() | {"training.json"}
+    changed = {name for name in before if after[name] != before[name]}
+    assert changed == {"model.safetensors"}
+    assert len(after["model.safetensors"]) == len(before["model.safetensors"])
+    old, new = open_packed(checkpoint), open_packed(result.folder)
+    for name in old.layers:
+        one, other = old.layer(name), new.layer(name)
+        assert torch.equal(one.integers, other.integers)
+        assert torch.equal(one.zero_points, other.zero_points)
+        assert not torch.equal(one.scales, other.scales)
+    assert all(torch.equal(old.tensor(name), new.tensor(name)) for name in old.plain)
+    account = json.loads(after["training.json"])
+    assert account["config"]["method"] == "scales"
+    assert placed(checkpoint, result.folder) == (result.folder, None)
+
+
+def test_the_model_in_memory_and_the_one_read_back_say_the_same(checkpoint, tmp_path):
+    packed = open_packed(checkpoint)
+    model = with_trainable_scales(load_model(checkpoint).model.float(), packed)
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter += 0.1 * torch.randn(parameter.shape, generator=generator)
+    packed.write(tmp_path / "out", trained_layers(model, packed))
+    read_back = logits(load_model(tmp_path / "out").model)
+    assert (read_back - logits(model)).abs().max().item() == 0.0
+    assert (read_back - logits(load_model(checkpoint).model)).abs().max().item() > 0
+
+
+def test_gradients_pass_the_rounding(checkpoint):
+    model = with_trainable_scales(load_model(checkpoint).model.float(), open_packed(checkpoint))
+    model(IDS, labels=IDS).loss.backward()
+    gradients = [p.grad for p in model.parameters() if p.requires_grad]
+    assert all(gradient is not None and bool(gradient.abs().sum() > 0) for gradient in gradients)
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(checkpoint, tmp_path):
+    def trained(name, seed):
+        config = CONFIG.model_copy(update={"seed": seed})
+        return (train(checkpoint, PAIRS, config, tmp_path / name).folder / "model.safetensors").read_bytes()
+
+    assert trained("a", 0) == trained("b", 0) != trained("c", 1)
+
+
+def test_what_has_no_scales_is_refused_before_anything_is_loaded(tiny_model, tmp_path):
+    with pytest.raises(ModelError, match="not quantized"):
+        train(tiny_model, PAIRS, CONFIG, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(ValueError, match="method: scales goes with rejected: token only"):
+        RestoreConfig(method="scales", rejected="step")
