@@ -87,7 +87,9 @@ def parting_step(rows: Sequence[Aligned]) -> int | None:
     Where it leaves a step out, that is the step it goes on with. `None` where it nowhere parts, or has ended.
     """
     start = parting(rows)
-    return None if start is None else next((row.second for row in rows[start:] if row.second is not None), None)
+    return (
+        None if start is None else next((row.second for row in rows[start:] if row.second is not None), None)
+    )
 
 
 def content(step: str) -> Content:
@@ -102,11 +104,7 @@ def likeness(one: Content, other: Content) -> float:
 
     Each is the share of what both hold in what either holds (Jaccard). What neither has does not count.
     """
-    parts = [
-        _overlap(a, b)
-        for a, b in ((one.numbers, other.numbers), (one.words, other.words))
-        if a or b
-    ]
+    parts = [_overlap(a, b) for a, b in ((one.numbers, other.numbers), (one.words, other.words)) if a or b]
     return sum(parts) / len(parts) if parts else 1.0
 
 

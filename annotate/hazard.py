@@ -1,16 +1,16 @@
 """When solutions go wrong: the hazard of a first fault, step by step.
 
-A histogram of first faults says little: every solution has a first step, few have an eighth, and one that has
-gone wrong can't go wrong for the first time again. The hazard at a step is the share of first faults among the
-solutions that have that step and were right before it, its risk set; this is the life table of Kaplan and
-Meier, "Nonparametric estimation from incomplete observations", J. Am. Stat. Assoc. 53 (1958), with steps for
-time. A solution that ends without a fault leaves the risk set at its end.
+A histogram of first faults says little: every solution has a first step, few have an eighth, and one that
+has gone wrong can't go wrong for the first time again. The hazard at a step is the share of first faults
+among the solutions that have that step and were right before it, its risk set; this is the life table of
+Kaplan and Meier, "Nonparametric estimation from incomplete observations", J. Am. Stat. Assoc. 53 (1958), with
+steps for time. A solution that ends without a fault leaves the risk set at its end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..datasets.records import Interval, Record
 from .statistics import Ratio, wilson_interval
@@ -117,7 +117,11 @@ def compare_hazards(
     table = np.array(
         [[*_row(one, depth), *_row(other, depth)] for one, other in zip(ones, others, strict=True)], float
     )
-    ratio = _bootstrap(table, lambda sums: _over_steps(sums, depth), np.random.default_rng(seed))
+
+    def parts(sums: Counts) -> tuple[Counts, Counts]:
+        return _over_steps(sums, depth)
+
+    ratio = _bootstrap(table, parts, np.random.default_rng(seed))
     return HazardComparison(ratio=ratio, p=_swap_p(table, depth, seed), problems=len(problems))
 
 
@@ -195,7 +199,9 @@ def _mantel_haenszel(n1: Counts, d1: Counts, n0: Counts, d0: Counts) -> tuple[Co
     return (d1 * n0 / total).sum(axis=-1), (d0 * n1 / total).sum(axis=-1)
 
 
-def _bootstrap(table: Counts, parts: Any, rng: np.random.Generator) -> Ratio | None:
+def _bootstrap(
+    table: Counts, parts: Callable[[Counts], tuple[Counts, Counts]], rng: np.random.Generator
+) -> Ratio | None:
     import numpy as np
 
     above, below = parts(table.sum(axis=0))

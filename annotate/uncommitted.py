@@ -24,7 +24,9 @@ _MOST_STATED = 40
 _FOREIGN = 10
 """References of other problems that each solution is asked for."""
 _RESULT = re.compile(r"[=≈]\s*(?P<result>[^=≈\n]{1,80})")
-_CLAUSE = re.compile(r"[;!?]|,(?!\d{3})|\.(?!\d)|\\\)|\\\]|\$|\\\\|\b(?:so|which|and|or|then|but|because|since)\b")
+_CLAUSE = re.compile(
+    r"[;!?]|,(?!\d{3})|\.(?!\d)|\\\)|\\\]|\$|\\\\|\b(?:so|which|and|or|then|but|because|since)\b"
+)
 
 
 class How(StrEnum):
@@ -82,9 +84,7 @@ class _Results(NamedTuple):
     texts: dict[str, int]
 
 
-def find_uncommitted(
-    solutions: Sequence[tuple[Problem, Solution]], grader: Grader
-) -> list[Search]:
+def find_uncommitted(solutions: Sequence[tuple[Problem, Solution]], grader: Grader) -> list[Search]:
     """Search the wrong ones of a model's solutions for the reference answer.
 
     Args:
@@ -97,7 +97,9 @@ def find_uncommitted(
         results = _results(solution.text)
         length = max(1, len(solution.text))
         reached = _reach(results, problem.answer, length, grader)
-        others = [wrong[(place + step) % len(wrong)][0] for step in range(1, min(_FOREIGN, len(wrong) - 1) + 1)]
+        others = [
+            wrong[(place + step) % len(wrong)][0] for step in range(1, min(_FOREIGN, len(wrong) - 1) + 1)
+        ]
         foreign = [other for other in others if not grader.grade(other.answer, problem.answer).correct]
         met = sum(_reach(results, other.answer, length, grader) is not None for other in foreign)
         found.append(

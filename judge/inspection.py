@@ -1,17 +1,17 @@
 """What can be said about any solution, right or wrong, without a model.
 
 Judges of the panel see wrong solutions only. For regularities that compare models (hazard, self-recovery) all
-solutions of all models must be read alike: by the judges that prove what they say (false arithmetic, loops, texts
-that break off), and, for problems that come with an exact program, by the oracle.
+solutions of all models must be read alike: by the judges that prove what they say (false arithmetic, loops,
+texts that break off), and, for problems that come with an exact program, by the oracle.
 """
 
 from collections.abc import Iterator, Sequence
 from math import inf
 
+from ..annotate.grading import Grader
 from ..annotate.hazard import Course
 from ..annotate.steps import states_answer
 from ..annotate.uncommitted import Search, find_uncommitted
-from ..annotate.grading import Grader
 from ..datasets.oracle import oracle
 from ..datasets.records import ErrorType, Record, Solution, Verdict, VerdictStatus
 from .case import Case

@@ -1,7 +1,7 @@
 """The kinds of one model's first faults against another's: do some come up more often than others do?
 
-Two questions that sound alike: whether a kind became more frequent among *problems* (a rate; nearly all kinds do
-when a model loses), and whether it became more frequent among *faults* (a share; the mix has shifted).
+Two questions that sound alike: whether a kind became more frequent among *problems* (a rate; nearly all kinds
+do when a model loses), and whether it became more frequent among *faults* (a share; the mix has shifted).
 """
 
 from collections import Counter

@@ -15,7 +15,7 @@ from ..annotate.steps import bare_step
 from ..datasets.funnel import Gate
 from ..datasets.records import ErrorType, Pair, Solution
 from ..datasets.showing import clip, harmless
-from . import charts, reviewed, wording
+from . import charts, regular, reviewed, wording
 from .report import ErrorMix, Regression, Report, Role
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ def _context(report: Report) -> dict[str, Any]:
         "curves": _curves(report),
         "judges": _judges(report),
         "reviewed": reviewed.view(report.reviews) if report.reviews is not None else None,
+        "regular": regular.view(report),
         "view": view_solution,
         "pair_sides": pair_sides,
         "kinds": _kinds(report.regressions),
