@@ -58,7 +58,7 @@ def mix_of(found: Regularities, name: str) -> MixComparison | None:
 
 
 def ratio(estimate: Ratio | None) -> str:
-    """Write a ratio with its interval as `12.9 (7.7 to 29)`."""
+    """Write a ratio with its interval as `12.9 (7.72 to 29.2)`."""
     if estimate is None:
         return "–"
     high = "no upper limit" if estimate.high is None else _significant(estimate.high)
@@ -118,8 +118,8 @@ def _earliness(by: Labelled, name: str) -> Finding | None:
 
 def _halves(found: Earliness) -> str:
     return (
-        f"{found.early_faults:,} faults in {wording.count(found.early_at_risk, 'step')} against "
-        f"{found.late_faults:,} in {found.late_at_risk:,}"
+        f"{wording.count(found.early_faults, 'fault')} in {wording.count(found.early_at_risk, 'step')} "
+        f"against {found.late_faults:,} in {found.late_at_risk:,}"
     )
 
 
@@ -129,7 +129,7 @@ def _recovery(by: Labelled, name: str) -> Finding | None:
         return None
     text = (
         f"Of its {wording.count(found.all.faulty, 'solution')} with a fault {share(found.all.share)} still "
-        f"end right, of full precision's {other.all.faulty:,} {share(other.all.share)} "
+        f"end right; of the {other.all.faulty:,} of full precision {share(other.all.share)} "
         f"({wording.p_phrase(by.against[name].recovery.p)})."
     )
     if found.early.share is not None and other.early.share is not None:
@@ -219,8 +219,8 @@ def _parting(found: Regularities) -> Finding | None:
     return Finding(
         "Parting",
         f"The step where its solution parts from full precision's is the first fault, {by}, in "
-        f"{share(where.exact)} of {wording.count(where.cases, 'regression')}; in {where.before} it "
-        "lies before it.",
+        f"{share(where.exact)} of {wording.count(where.cases, 'regression')} "
+        f"(before it in {where.before:,}, behind it or nowhere in {where.behind:,}).",
     )
 
 
@@ -277,7 +277,11 @@ def _losses(found: Regularities, name: str) -> list[dict[str, Any]]:
         ("By steps of full precision's solution", by.length),
         ("By subject", by.subject),
     ]
-    groups = [(title, grouping) for title, grouping in shown if grouping is not None]
+    # Of the same problems under other names (abacus: a step is a level more) there is nothing more to see.
+    groups: list[tuple[str, Grouping]] = []
+    for title, grouping in shown:
+        if grouping is not None and all(not _is_alike(grouping, other) for _, other in groups):
+            groups.append((title, grouping))
     if not groups:
         return []
     drops = [group.drop for _, grouping in groups for group in grouping.groups]
@@ -286,6 +290,11 @@ def _losses(found: Regularities, name: str) -> list[dict[str, Any]]:
         {"title": title, "rows": _loss_rows(grouping, scale), "axis": charts.axis(scale)}
         for title, grouping in groups
     ]
+
+
+def _is_alike(one: Grouping, other: Grouping) -> bool:
+    unnamed = [[group.model_copy(update={"name": ""}) for group in each.groups] for each in (one, other)]
+    return unnamed[0] == unnamed[1]
 
 
 def _loss_rows(grouping: Grouping, scale: charts.Scale) -> list[dict[str, Any]]:
@@ -405,8 +414,8 @@ def _covers_one(estimate: Ratio) -> bool:
 
 
 def _significant(value: float) -> str:
-    """Write a positive number in two or three digits: `0.43`, `7.7`, `29`."""
-    return f"{value:.0f}" if value >= 20 else f"{value:.1f}" if value >= 2 else f"{value:.2f}"
+    """Write a number that is not negative as `0.43`, `7.72`, `29.2` or `310`."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def _three(estimate: Interval) -> Sequence[float]:
