@@ -15,6 +15,8 @@ from .steps import bare_step
 
 MOST_STEPS = 300
 """Steps of either solution behind this many stay without a partner."""
+MOST_CHARACTERS = 4_000
+"""Of a step, what it is compared by."""
 LEAST = 0.3
 """Likeness from which on two steps may be partners."""
 SAME_WORDS = 0.5
@@ -94,7 +96,7 @@ def parting_step(rows: Sequence[Aligned]) -> int | None:
 
 def content(step: str) -> Content:
     """Take out the numbers of a step, by value, and its words."""
-    bare = bare_step(step)
+    bare = bare_step(step[:MOST_CHARACTERS])
     numbers = (read_number(match[0].strip()) or match[0].strip() for match in NUMERAL.finditer(bare))
     return Content(Counter(numbers), Counter(word.lower() for word in _WORD.findall(bare)))
 

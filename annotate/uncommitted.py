@@ -136,15 +136,17 @@ def _results(text: str) -> _Results:
     for place, answer in stated_answers(text):
         if len(answer) <= 200 and len(stated) < _MOST_STATED:
             stated.setdefault(answer, place)
+    results: dict[str, int] = {}
+    for match in _RESULT.finditer(text):
+        results.setdefault(_CLAUSE.split(match["result"], maxsplit=1)[0].strip(" *`"), match.start())
     numbers: dict[Number, int] = {}
     texts: dict[str, int] = {}
-    for match in _RESULT.finditer(text):
-        result = _CLAUSE.split(match["result"], maxsplit=1)[0].strip(" *`")
+    for result, place in results.items():
         number = read_number(result) or read_number_in_words(result)
         if number is not None:
-            numbers.setdefault(number, match.start())
+            numbers.setdefault(number, place)
         elif result:
-            texts.setdefault(_plain(result), match.start())
+            texts.setdefault(_plain(result), place)
     return _Results([(place, answer) for answer, place in stated.items()], numbers, texts)
 
 
