@@ -60,6 +60,18 @@ def extract_answer(text: str, *, last_number: bool = False) -> str | None:
     return None
 
 
+def stated_answers(text: str) -> list[tuple[int, str]]:
+    r"""Return every answer that a text states on its way, thinking included, as (position, answer) in order.
+
+    Answer lines, `\boxed{x}` and sentences `the answer is x`, wherever they stand.
+    """
+    found = [(box.start, box.content) for box in _boxes(text)]
+    found += [(match.start(), match["answer"]) for match in _STATEMENT.finditer(text)]
+    found += [(match.start(), match["answer"]) for match in _SENTENCE.finditer(text)]
+    cleaned = ((place, _clean(answer)) for place, answer in sorted(found))
+    return [(place, answer) for place, answer in cleaned if answer is not None]
+
+
 def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
     return next(iter(deque(pattern.finditer(text), maxlen=1)), None)
 

@@ -2,9 +2,18 @@
 
 from collections.abc import Sequence
 
-from ..datasets.records import Interval
+from ..datasets.records import Interval, Record
 
 _RESAMPLES = 10_000
+
+
+class Ratio(Record):
+    """A ratio of rates or odds with its 95% interval; 1 is no difference."""
+
+    value: float
+    low: float
+    high: float | None
+    """`None` where the data set no upper limit."""
 
 
 def wilson_interval(successes: int, n: int, *, confidence: float = 0.95) -> Interval:

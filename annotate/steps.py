@@ -125,6 +125,11 @@ def prefix_before(text: str, steps: Sequence[str], index: int) -> str:
     return text[:start]
 
 
+def states_answer(step: str) -> bool:
+    """Tell whether a step is a closing line that only states the answer: `Answer: 42`, `#### 42`."""
+    return "\n" not in step.strip() and _ANSWER_LINE.match(step) is not None
+
+
 def is_well_formed(text: str) -> bool:
     """Tell whether a solution follows the step format: `Step 1: ...`, `Step 2: ...`, `Answer: x`.
 

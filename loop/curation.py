@@ -83,6 +83,7 @@ def renew(folder: RunFolder, name: str, reporter: Reporter) -> None:
         return
     after = restored_name(name)
     reporter.say("People's reviews have changed: pairs are made anew, and what is restored with them.")
+    folder.inspections_path(after).unlink(missing_ok=True)
     folder.verdicts_path(after, Split.HELD_OUT).unlink(missing_ok=True)
     folder.solutions_path(after, Split.HELD_OUT).unlink(missing_ok=True)
     shutil.rmtree(folder.restored(name), ignore_errors=True)

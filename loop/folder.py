@@ -5,6 +5,7 @@ problems.parquet             mining and held-out problems
 variants/NAME/               quantized checkpoints
 solutions/MODEL.SPLIT.parquet
 verdicts/MODEL.SPLIT.parquet its wrong solutions, judged
+inspections/MODEL.parquet    what its held-out solutions, right ones too, show without a model
 reviews/MODEL.SPLIT.parquet  what people said of them; beside it what they were asked
 pairs/NAME.parquet           the Silver Bullet pairs
 pairs/NAME.test.parquet      those of problems that are set aside
@@ -75,6 +76,10 @@ class RunFolder:
     def verdicts_path(self, model: str, split: Split) -> Path:
         """Verdicts on one model's wrong solutions."""
         return self.path / "verdicts" / f"{model}.{split}.parquet"
+
+    def inspections_path(self, model: str) -> Path:
+        """What one model's held-out solutions show without a model to judge them."""
+        return self.path / "inspections" / f"{model}.parquet"
 
     def reviews_path(self, model: str, split: Split) -> Path:
         """What people said of one model's wrong solutions."""

@@ -8,14 +8,14 @@ forbids scripts and requests should anything slip through.
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ..annotate.statistics import Interval
-from ..annotate.steps import bare_step
 from ..datasets.funnel import Gate
-from ..datasets.records import ErrorType, Pair, Solution
+from ..datasets.records import ErrorType, Pair
 from ..datasets.showing import clip, harmless
-from . import charts, reviewed, wording
+from . import charts, regular, reviewed, wording
+from .aligned import aligned_rows
 from .report import ErrorMix, Regression, Report, Role
 
 if TYPE_CHECKING:
@@ -23,17 +23,6 @@ if TYPE_CHECKING:
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _TEMPLATE = "report.html.jinja"
-MOST_STEPS = 24
-AROUND_THE_FAULT = 2
-
-
-class StepLine(NamedTuple):
-    """One line of a shown solution."""
-
-    number: int
-    text: str
-    state: str
-    """`fine`, `fault`, `after`, or `gap` for steps that are left out."""
 
 
 def render(report: Report) -> str:
@@ -87,30 +76,11 @@ def _context(report: Report) -> dict[str, Any]:
         "curves": _curves(report),
         "judges": _judges(report),
         "reviewed": reviewed.view(report.reviews) if report.reviews is not None else None,
-        "view": view_solution,
+        "regular": regular.view(report),
+        "aligned": aligned_rows,
         "pair_sides": pair_sides,
         "kinds": _kinds(report.regressions),
     }
-
-
-def view_solution(solution: Solution, first_fault: int | None = None) -> list[StepLine]:
-    """Choose and mark the steps to show: the first ones, and always those around the fault.
-
-    A text that was not split into steps is one line; what is left out is said in `gap` lines.
-    """
-    steps = solution.steps or (solution.text,)
-    lines: list[StepLine] = []
-    left_out = 0
-    for index, step in enumerate(steps):
-        near = first_fault is not None and abs(index - first_fault) <= AROUND_THE_FAULT
-        if index >= MOST_STEPS and not near:
-            left_out += 1
-            continue
-        if left_out:
-            lines.append(_gap(left_out))
-            left_out = 0
-        lines.append(StepLine(index + 1, bare_step(step), _state(index, first_fault)))
-    return [*lines, _gap(left_out)] if left_out else lines
 
 
 def pair_sides(pair: Pair) -> list[tuple[str, str, str]]:
@@ -120,16 +90,6 @@ def pair_sides(pair: Pair) -> list[tuple[str, str, str]]:
         ("chosen", "Chosen", pair.chosen),
         ("rejected", "Rejected", pair.rejected),
     ]
-
-
-def _gap(left_out: int) -> StepLine:
-    return StepLine(0, f"… {wording.count(left_out, 'step')} left out …", "gap")
-
-
-def _state(index: int, first_fault: int | None) -> str:
-    if first_fault is None or index < first_fault:
-        return "fine"
-    return "fault" if index == first_fault else "after"
 
 
 def _accuracy_plot(report: Report) -> dict[str, Any]:

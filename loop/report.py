@@ -15,6 +15,7 @@ from ..annotate.statistics import Interval, wilson_interval
 from ..datasets.funnel import Gate
 from ..datasets.records import ErrorType, Pair, Problem, Record, Solution, Verdict
 from ..judge.agreement import Agreement
+from .regularities import Regularities
 
 MOST_REGRESSIONS = 20
 
@@ -198,6 +199,8 @@ class Report(Figure):
     """What people said who looked at the judges' verdicts."""
     funnel: tuple[Gate, ...] = ()
     """What became of the headline variant's regressions on mining problems, gate after gate."""
+    regularities: Regularities | None = None
+    """How the models go wrong: hazards, self-recovery, losses by group and the rest."""
     training: tuple[TrainingPoint, ...] = ()
     regressions: tuple[Regression, ...] = Field(default=(), max_length=MOST_REGRESSIONS)
     notes: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from ..datasets.records import Split
 from .config import RunConfig
 from .curation import curate, renew
 from .folder import FULL_PRECISION, RunFolder
+from .inspecting import inspect_solutions
 from .models import Models, restored_name
 from .progress import Reporter
 from .report import Report
@@ -82,6 +83,7 @@ def run(config: RunConfig, path: Path, reporter: Reporter | None = None, *, comm
             ("restore", lambda: restore(models, folder, reporter)),
             ("recover", recover),
             ("explain", judge_held_out),
+            ("inspect", lambda: inspect_solutions(config, folder, reporter)),
             ("agree", lambda: measure_judges(config, folder)),
         ]
         for stage, work in stages:

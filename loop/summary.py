@@ -17,6 +17,7 @@ from ..restore.adapter import is_adapter
 from ..restore.recovery import recovery
 from .config import RunConfig, write_config
 from .folder import FULL_PRECISION, RunFolder
+from .inspected import measure_regularities
 from .models import Models, restored_name
 from .report import (
     MOST_REGRESSIONS,
@@ -59,6 +60,7 @@ def summarise(config: RunConfig, folder: RunFolder, *, command: str = "") -> Rep
         judges=tuple(JudgeAgreement.model_validate(row) for row in folder.facts("judges").get("rows", [])),
         reviews=read_reviews(folder),
         funnel=tuple(Gate.model_validate(gate) for gate in folder.facts("curate").get("funnel", [])),
+        regularities=measure_regularities(config, folder),
         training=_training(folder, name),
         regressions=_regressions(folder, name),
         notes=_notes(folder),

@@ -10,7 +10,7 @@ from ..annotate.argilla.figures import ReviewFigures
 from ..annotate.statistics import Interval
 from ..datasets.records import ErrorType
 from ..datasets.showing import clip, harmless
-from . import charts, reviewed, wording
+from . import charts, regular, reviewed, wording
 from .report import Report, Role, VariantReport
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -19,6 +19,8 @@ _STYLES: dict[Role, str] = {"full_precision": "bold", "quantized": "yellow", "re
 _BAR_WIDTH = 28
 _SHORT_BAR = 16
 _WIDE = 96
+_CLAIMS = ("Hazard", "Self-recovery")
+"""The regularities that a terminal shows; the page has all."""
 
 
 def show(report: Report, console: Console, *, html: Path | None = None) -> None:
@@ -35,7 +37,7 @@ def show(report: Report, console: Console, *, html: Path | None = None) -> None:
     console.print()
     console.print(variants_table(report, narrow=console.width < _WIDE))
     reviews = None if report.reviews is None else reviews_picture(report.reviews)
-    for part in (error_picture(report), position_picture(report), reviews):
+    for part in (error_picture(report), position_picture(report), regularities_picture(report), reviews):
         if part is not None:
             console.print()
             console.print(part)
@@ -103,6 +105,17 @@ def position_picture(report: Report) -> RenderableType | None:
             Text(f"{wording.count(len(found), 'fault')}, half in the first {wording.middle(found)}"),
         )
     return Group(Text("Where it breaks: first fault relative to the solution's length", style="bold"), table)
+
+
+def regularities_picture(report: Report) -> RenderableType | None:
+    """Say how it goes wrong in a claim or two, or nothing where that was not measured."""
+    findings = [one for one in regular.lead(report) if one.title in _CLAIMS]
+    if not findings:
+        return None
+    table = _grid()
+    for one in findings:
+        table.add_row(Text(one.title.lower(), style="dim"), Text(_safe(one.text)))
+    return Group(Text("How it goes wrong, against full precision", style="bold"), table)
 
 
 def reviews_picture(figures: ReviewFigures) -> RenderableType:

@@ -6,7 +6,7 @@ from firstfault.annotate.statistics import Interval
 from firstfault.datasets.errors import InputError
 from firstfault.datasets.records import Record, Solution, Verdict
 from firstfault.loop import charts
-from firstfault.loop.page import render, view_solution
+from firstfault.loop.page import render
 from firstfault.loop.report import (
     ErrorMix,
     FaultPosition,
@@ -122,14 +122,6 @@ def test_a_huge_text_is_clipped_and_says_so(sample_report):
     page = render(spoil(sample_report, "x" * 1_000_000))
     assert len(page) < 1_000_000
     assert "more characters" in page
-
-
-def test_a_loop_of_a_thousand_steps_shows_its_start_and_its_fault():
-    steps = tuple(f"Step {k}: again" for k in range(1, 1001))
-    lines = view_solution(Solution(problem_id="p", model="m", text="", steps=steps), 700)
-    assert [line.number for line in lines if line.state == "fault"] == [701]
-    assert len(lines) < 40
-    assert sum(line.state == "gap" for line in lines) == 2
 
 
 def test_json_holds_what_other_programs_read(sample_report, tmp_path):
