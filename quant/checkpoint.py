@@ -30,6 +30,8 @@ class Checkpoint(NamedTuple):
     symmetric: bool
     size_bytes: int
     """Size of the weights on disk."""
+    format: str | None = None
+    """`compressed-tensors`, `AutoAWQ` or `GPTQ`; `None` for full precision."""
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
@@ -49,14 +51,13 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     form = format_of(quantization, f"{folder}/config.json")
     if form.name != "compressed-tensors":
         bits, group_size, symmetric = form.scheme(quantization, f"{folder}/config.json")
-        return Checkpoint(folder, f"W{bits}A16", True, group_size, symmetric, size)
+        return Checkpoint(folder, f"W{bits}A16", True, group_size, symmetric, size, form.name)
     try:
         group: dict[str, Any] = next(iter(quantization["config_groups"].values()))
         weights, activations = group["weights"], group.get("input_activations")
         scheme = f"W{weights['num_bits']}A{activations['num_bits'] if activations else 16}"
-        return Checkpoint(
-            folder, scheme, True, weights.get("group_size"), bool(weights.get("symmetric", True)), size
-        )
+        group_size, symmetric = weights.get("group_size"), bool(weights.get("symmetric", True))
+        return Checkpoint(folder, scheme, True, group_size, symmetric, size, form.name)
     except (KeyError, StopIteration, TypeError, AttributeError):
         raise ModelError(
             f"{folder}/config.json: quantization_config can't be understood",

@@ -64,7 +64,7 @@ def render(made: Restoration, account: dict[str, Any], *, repo: str | None = Non
         in_place=in_place,
         checkpoint_sha256=account["checkpoint_sha256"],
         pairs=account["pairs"],
-        script=fenced(loading_script_in_place(repo) if in_place else loading_script(made, repo), "python"),
+        script=fenced(_loading(made, repo, account.get("format"), in_place), "python"),
         config=fenced(_config(config), "yaml"),
         first=account["curve"][0] if account["curve"] else None,
         last=account["curve"][-1] if account["curve"] else None,
@@ -91,6 +91,13 @@ def completed(text: str, made: Restoration) -> str:
     return str(card)
 
 
+def _loading(made: Restoration, repo: str | None, form: str | None, in_place: bool) -> str:
+    known = form in (None, "compressed-tensors")
+    if in_place:
+        return loading_script_in_place(repo, unpacking=not known)
+    return loading_script(made, repo) if known else unpacking_script(made, repo)
+
+
 def loading_script(made: Restoration, repo: str | None = None) -> str:
     """Return a few lines that load the restored model."""
     return f'''from peft import PeftModel
@@ -104,12 +111,39 @@ model = PeftModel.from_pretrained(model, "{_plain(repo or ".")}")
 tokenizer = AutoTokenizer.from_pretrained(checkpoint)'''
 
 
-def loading_script_in_place(repo: str | None = None) -> str:
-    """Return a few lines that load a checkpoint that was restored in place."""
+def unpacking_script(made: Restoration, repo: str | None = None) -> str:
+    """Return a few lines that load the restored model where transformers can't unpack the checkpoint."""
+    return f'''from pathlib import Path
+
+from firstfault.quant.formats.loading import load_unpacked  # transformers needs GPTQModel for this format
+from peft import PeftModel
+from transformers import AutoTokenizer
+
+checkpoint = "{_plain(made.checkpoint)}"  # folder of the quantized model
+model = PeftModel.from_pretrained(load_unpacked(Path(checkpoint), "float32"), "{_plain(repo or ".")}")
+tokenizer = AutoTokenizer.from_pretrained(checkpoint)'''
+
+
+def loading_script_in_place(repo: str | None = None, *, unpacking: bool = False) -> str:
+    """Return a few lines that load a checkpoint that was restored in place.
+
+    Args:
+        repo: Its id on the Hub.
+        unpacking: Whether transformers can't unpack its format by itself.
+    """
+    where = _plain(repo or ".")
+    if unpacking:
+        return f'''from pathlib import Path
+
+from firstfault.quant.formats.loading import load_unpacked  # transformers needs GPTQModel for this format
+from transformers import AutoTokenizer
+
+model = load_unpacked(Path("{where}"))  # its folder
+tokenizer = AutoTokenizer.from_pretrained("{where}")'''
     return f'''from transformers import AutoModelForCausalLM, AutoTokenizer
 
-model = AutoModelForCausalLM.from_pretrained("{_plain(repo or ".")}")
-tokenizer = AutoTokenizer.from_pretrained("{_plain(repo or ".")}")'''
+model = AutoModelForCausalLM.from_pretrained("{where}")
+tokenizer = AutoTokenizer.from_pretrained("{where}")'''
 
 
 def _metadata(made: Restoration, in_place: bool = False) -> Any:

@@ -202,6 +202,7 @@ def _write_account(
     account = {
         "checkpoint": checkpoint.name,
         "checkpoint_sha256": weights_sha256(checkpoint),
+        "format": read_checkpoint(checkpoint).format,
         "pairs": len(pairs),
         "config": config.model_dump(mode="json"),
         "curve": [step._asdict() for step in curve],

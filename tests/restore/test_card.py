@@ -1,0 +1,66 @@
+"""The lines of a card load what was restored, whatever the format and the method."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from firstfault.datasets.records import Pair
+from firstfault.restore.config import RestoreConfig
+from firstfault.restore.restoration import Restoration
+
+pytest.importorskip("trl", reason="needs the extra `local`")
+
+import torch
+from firstfault.annotate.engines.loading import load_model
+from firstfault.quant.formats.loading import load_unpacked
+from firstfault.restore.adapter import placed
+from firstfault.restore.card import write_card
+from firstfault.restore.preference import train
+from safetensors.torch import load_file
+
+FIXTURES = Path(__file__).parents[1] / "quant" / "fixtures"
+IDS = torch.tensor([list(range(3, 40))])
+PAIR = Pair(
+    prompt="<|im_start|>user\nWhat is 1 + 1?<|im_end|>\n<|im_start|>assistant\n",
+    chosen="Answer: 2",
+    rejected="Answer: 3",
+    problem_id="p",
+    solution_id="s",
+    model="gptq",
+    step=0,
+    steps=1,
+)
+AFTER = """
+import torch
+from safetensors.torch import save_file
+with torch.no_grad():
+    save_file({"logits": model.float()(torch.tensor([list(range(3, 40))])).logits}, "logits.safetensors")
+"""
+
+
+@pytest.mark.parametrize("method", ["adapter", "scales"])
+def test_the_lines_of_a_gptq_checkpoints_card_load_it(method, tmp_path):
+    checkpoint = tmp_path / "gptq"
+    shutil.copytree(FIXTURES / "gptq", checkpoint)
+    config = RestoreConfig(method=method, epochs=2, rank=4, learning_rate=1e-2)
+    folder = train(checkpoint, [PAIR], config, tmp_path / "restored").folder
+    made = Restoration(checkpoint="gptq", base_model="tiny", dataset="pairs", dataset_sha256="0" * 64)
+    card = write_card(folder, made).read_text()
+    [script] = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
+    if method == "scales":
+        assert "same integers" in card
+        assert "load_unpacked" in script
+        assert "peft" not in script
+    (folder / "gptq").symlink_to(checkpoint)
+    (folder / "load.py").write_text(script + AFTER)
+    subprocess.run([sys.executable, "load.py"], cwd=folder, check=True, capture_output=True)
+    said = load_file(folder / "logits.safetensors")["logits"]
+    loaded, adapter = placed(checkpoint, folder)
+    own = load_model(loaded, adapter=adapter, dtype="float32", unpack=load_unpacked).model
+    with torch.no_grad():
+        assert (said - own(IDS).logits).abs().max() < 1e-4
+        untouched = load_model(checkpoint, dtype="float32", unpack=load_unpacked).model
+        assert (said - untouched(IDS).logits).abs().max() > 1e-3
