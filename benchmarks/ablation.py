@@ -29,6 +29,7 @@ from firstfault.datasets.store import read_records, write_records, write_text
 from firstfault.loop.folder import FULL_PRECISION, RunFolder
 from firstfault.loop.models import Models, reaches
 
+RELEASED = Path(__file__).resolve().parents[1] / "examples" / "silver-bullet"
 LIKELIHOOD = {"preference_weight": 0.0}
 """Of ways that have nothing to reject."""
 WHOLE_DPO = {
@@ -214,7 +215,8 @@ def main() -> None:
         "datasets": [
             {"name": name, "pairs": str(out / "pairs" / f"{name}.parquet"), "restore": settings}
             for name, (_, settings) in ways.items()
-        ],
+        ]
+        + [{"name": "released", "pairs": str(RELEASED)}],
         "seeds": list(range(arguments.seeds)),
         "validation": {"abacus": 100, "seed": 777},
         "threads": arguments.threads,
