@@ -139,7 +139,7 @@ def _show(rows: "list[Row]") -> None:
         cells = [str(row.seed), str(row.pairs or "")]
         if row.failed is None:
             found = row.recovery
-            told = f"{found.value:.2f} ({found.low:.2f}–{found.high:.2f})" if found else "nothing was lost"
+            told = _told(found) or "nothing was lost"
             cells += [_percent(row.quantized), _percent(row.restored), told, _percent(row.validation)]
         else:
             cells += ["failed"]
@@ -163,7 +163,7 @@ def _show_means(means: "list[Mean]") -> None:
     )
     for name in ("model", "dataset"):
         table.add_column(name, overflow="fold")
-    for name in ("seeds", "pairs", "restored", "recovery (95%)", "against the first (95%)", "newly broken"):
+    for name in ("seeds", "pairs", "restored", "recovery (95%)", "against first", "newly broken"):
         table.add_column(name, justify="right", no_wrap=True)
     for mean in means:
         table.add_row(

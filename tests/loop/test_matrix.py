@@ -2,6 +2,8 @@
 
 import json
 import multiprocessing
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -142,6 +144,22 @@ def test_means_are_over_the_seeds_that_came_through(parts, tmp_path):
     assert (mean.dataset, mean.seeds, mean.pairs, mean.difference) == ("good", 2, 3, None)
     assert mean.restored == pytest.approx(sum(row.restored for row in rows if row.restored is not None) / 2)
     assert [Mean.model_validate(one) for one in json.loads((tmp_path / "means.json").read_text())] == [mean]
+
+
+def test_the_command_shows_rows_and_means(parts, tmp_path):
+    config = matrix_of(parts, seeds=(0, 1))
+    rows = restore_matrix(config, tmp_path / "out", read_source, Reporter())
+    (tmp_path / "matrix.yaml").write_text(config.model_dump_json())
+    command = [sys.executable, "-c", "from firstfault.cli.main import entry; entry()", "restore"]
+    command += ["--matrix", str(tmp_path / "matrix.yaml"), "--out", str(tmp_path / "out")]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said.count("good") == 3
+    assert "Over seeds" in said
+    found = json.loads(
+        subprocess.run([*command, "--json"], capture_output=True, text=True, check=True).stdout
+    )
+    assert [Row.model_validate(row) for row in found["rows"]] == rows
+    assert [mean["seeds"] for mean in found["means"]] == [2]
 
 
 def go(config: MatrixConfig, out: Path) -> None:
