@@ -9,9 +9,8 @@ INSTALLED := .venv/.installed
 quickstart: $(INSTALLED)
 	$(BIN)/firstfault quickstart
 
-# Two at once; tests that share what takes long to start are in one file and stay together.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest
 
 # Against a real vLLM on processors; the first time it installs one into .venv-vllm.
 test-vllm: $(INSTALLED)

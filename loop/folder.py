@@ -19,6 +19,7 @@ work/                        journals of unfinished stages
 import fcntl
 import json
 import os
+import shutil
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -199,6 +200,19 @@ class RunFolder:
                     hint="Wait for it, or choose another --out." if work == "run" else "Wait for it.",
                 ) from None
             yield
+
+    def sweep(self) -> None:
+        """Remove what a killed run left half-written; call it with the folder `locked`.
+
+        Reviews may be pulled at the same time, so theirs stay.
+        """
+        for left in [*self.path.glob(".*"), *self.path.glob("*/.*")]:
+            if left.name.startswith(".lock") or left.parent.name == "reviews":
+                continue
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
 
     @contextmanager
     def timed(self, stage: str) -> Generator[None]:

@@ -48,6 +48,7 @@ def run(config: RunConfig, path: Path, reporter: Reporter | None = None, *, comm
     reporter = reporter or Reporter()
     folder = RunFolder(path)
     with folder.locked():
+        folder.sweep()
         folder.claim(config)
         models = Models(config, folder)
         name = config.main.name

@@ -137,3 +137,17 @@ def test_two_runs_in_one_folder_are_refused(tmp_path: Path):
     second = RunFolder(tmp_path).locked()
     with RunFolder(tmp_path).locked(), pytest.raises(ConfigError, match="another run is at work"), second:
         pass
+
+
+def test_what_a_kill_left_half_written_is_swept_but_not_what_reviews_are_writing(tmp_path: Path):
+    from firstfault.loop.folder import RunFolder
+
+    for name in ("solutions/.rtn.mining.parquet.x1y2.parquet", "reviews/.rtn.parquet.x1y2.parquet", ".lock"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("half")
+    (tmp_path / "variants" / ".rtn.x1y2").mkdir(parents=True)
+    (tmp_path / "solutions" / "rtn.parquet").write_text("whole")
+    RunFolder(tmp_path).sweep()
+    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
+    assert left == [".lock", "reviews/.rtn.parquet.x1y2.parquet", "solutions/rtn.parquet"]
+    assert not list((tmp_path / "variants").iterdir())
