@@ -38,13 +38,12 @@ def serve(
         with reporter.task("Starting Argilla") as bar:
             server = Server(python, folder, bound, bar.note)
             bar.note("ready")
-        with server:
+        # The usual end of a server is no failure, from the moment on at which it says that it is there.
+        with server, suppress(KeyboardInterrupt):
             _announce(server, folder, is_new, as_json)
             if not bound.getsockname()[0].startswith(("127.", "::1")):
                 reporter.say("Other machines can reach it, unencrypted: put a proxy with TLS before it.")
-            # The usual end of a server is no failure.
-            with suppress(KeyboardInterrupt):
-                server.wait()
+            server.wait()
         reporter.say(f"Stopped. Everything is kept in {folder.path}.")
 
 

@@ -89,3 +89,14 @@ class Regularities(Record):
     parting: dict[str, Locator]
     """Where the headline variant parts from full precision, against the first fault by `truth` and by the
     `panel`."""
+
+    @property
+    def labels(self) -> Labelled | None:
+        """The labels that figures on all solutions are by: the truth where there is one."""
+        return self.by_truth or self.by_proof
+
+    def mix_of(self, model: str) -> MixComparison | None:
+        """Choose the error mix of one model: by the truth where there is one, else by the panel."""
+        if self.by_truth is not None and model in self.by_truth.against:
+            return self.by_truth.against[model].mix
+        return self.by_panel.get(model)

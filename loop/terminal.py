@@ -10,7 +10,7 @@ from ..annotate.argilla.figures import ReviewFigures
 from ..annotate.statistics import Interval
 from ..datasets.records import ErrorType
 from ..datasets.showing import clip, harmless
-from . import charts, regular, reviewed, wording
+from . import charts, findings, reviewed, wording
 from .report import Report, Role, VariantReport
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -109,21 +109,21 @@ def position_picture(report: Report) -> RenderableType | None:
 
 def regularities_picture(report: Report) -> RenderableType | None:
     """Say how it goes wrong in a claim or two, or nothing where that was not measured."""
-    findings = [one for one in regular.lead(report) if one.title in _CLAIMS]
-    if not findings:
+    claims = [one for one in findings.lead(report) if one.title in _CLAIMS]
+    if not claims:
         return None
     table = _grid()
-    for one in findings:
+    for one in claims:
         table.add_row(Text(one.title.lower(), style="dim"), Text(_safe(one.text)))
     return Group(Text("How it goes wrong, against full precision", style="bold"), table)
 
 
 def reviews_picture(figures: ReviewFigures) -> RenderableType:
     """Draw what people's reviews say: sentences, who agrees with whom, and the reviewers."""
-    findings = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
+    said = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
     for sentence in reviewed.lead(figures):
-        findings.add_row("·", Text(_safe(sentence)))
-    parts: list[RenderableType] = [Text("Reviewed by people", style="bold"), findings]
+        said.add_row("·", Text(_safe(sentence)))
+    parts: list[RenderableType] = [Text("Reviewed by people", style="bold"), said]
     lines = [*reviewed.agreement_lines(figures), *reviewed.anchoring_lines(figures)]
     if lines:
         table = _grid()

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import TypeVar
 
-from ..annotate.statistics import Interval
+from ..annotate.statistics import Interval, Ratio
 from ..datasets.records import ErrorType
 from .report import ErrorMix, FaultPosition, Report, Role, VariantReport
 
@@ -37,6 +37,27 @@ def interval(estimate: Interval, digits: int = 1) -> str:
     """Write the 95% interval of a fraction as `95.1–97.9%`."""
     dash = "–" if estimate.low >= 0 else " to "
     return f"{100 * estimate.low:.{digits}f}{dash}{100 * estimate.high:.{digits}f}%"
+
+
+def share(estimate: Interval) -> str:
+    """Write a share with its interval as `7.9% (4.2–14.3%)`."""
+    return f"{percent(estimate.value)} ({interval(estimate)})"
+
+
+def points(difference: Interval) -> str:
+    """Write a difference of shares in points as `+3.5 (2.0 to 5.0)`."""
+    value, low, high = (
+        f"{100 * one:.1f}".replace("-", "−") for one in (difference.value, difference.low, difference.high)
+    )
+    return f"{'+' if difference.value > 0 else ''}{value} ({low} to {high})"
+
+
+def ratio(estimate: Ratio | None) -> str:
+    """Write a ratio with its interval as `12.9 (7.72 to 29.2)`."""
+    if estimate is None:
+        return "–"
+    high = "no upper limit" if estimate.high is None else _significant(estimate.high)
+    return f"{_significant(estimate.value)} ({_significant(estimate.low)} to {high})"
 
 
 def p_value(p: float) -> str:
@@ -151,3 +172,8 @@ def _at_bits(variant: VariantReport) -> str:
 def _training_time(variant: VariantReport) -> str:
     seconds = variant.seconds.get("restore")
     return "" if seconds is None else f" for {duration(seconds)}"
+
+
+def _significant(value: float) -> str:
+    """Write a number that is not negative as `0.43`, `7.72`, `29.2` or `310`."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

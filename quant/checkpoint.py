@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..datasets.errors import ModelError
+from ..datasets.model_config import quantization_of, read_config
 from .formats.detection import format_of
 from .formats.shards import Shards
-from .model_config import quantization_of, read_config
 
 
 class Checkpoint(NamedTuple):

@@ -1,10 +1,11 @@
 """A quantized model of a few thousand parameters, restored: what publishing a model starts from."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from firstfault.datasets.abacus import generate
 from firstfault.datasets.injector import right_solution
-from firstfault.datasets.records import Pair, Split
+from firstfault.datasets.records import Pair, Problem, Split
 from firstfault.datasets.store import write_records
 from firstfault.quant.quantize import quantize
 from firstfault.quant.recipes import Recipe
@@ -17,7 +18,8 @@ from firstfault.restore.sources import read_source
 BRIEFLY = RestoreConfig(epochs=3, rank=4, batch_size=2, learning_rate=0.01, targets=("q_proj", "v_proj"))
 
 
-def own_pairs(count: int = 2) -> list[Pair]:
+def pairs_of(problems: Sequence[Problem]) -> list[Pair]:
+    """One pair a problem: its right solution, against one that gives an answer only."""
     return [
         Pair(
             prompt=f"<|im_start|>user\n{problem.question}<|im_end|>\n<|im_start|>assistant\n",
@@ -29,8 +31,12 @@ def own_pairs(count: int = 2) -> list[Pair]:
             step=0,
             steps=1,
         )
-        for number, problem in enumerate(generate(Split.MINING, count, levels=(2,), seed=1))
+        for number, problem in enumerate(problems)
     ]
+
+
+def own_pairs(count: int = 2) -> list[Pair]:
+    return pairs_of(generate(Split.MINING, count, levels=(2,), seed=1))
 
 
 def mend(model: Path, folder: Path) -> tuple[Path, Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, redirect_stderr
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...datasets.errors import ModelError
+from ...datasets.model_config import read_config
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -119,15 +119,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
         raise ModelError(
             f"{folder}: no such model folder", hint="Give the path of a folder with config.json in it."
         )
-    path = folder / "config.json"
-    if not path.is_file():
-        raise ModelError(f"{folder}: no config.json", hint="Give the folder of a Hugging Face model.")
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ModelError(
-            f"{path}: not JSON: {error}", hint="Copy config.json of the model there again."
-        ) from None
+    config = read_config(folder)
     if not any(folder.glob("*.safetensors")):
         raise ModelError(
             f"{folder}: no weights (*.safetensors)",

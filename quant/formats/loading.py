@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...datasets.errors import ModelError
-from ..model_config import quantization_of, read_config
+from ...datasets.model_config import quantization_of, read_config
 from ..silence import silenced
 from .packed_checkpoint import open_packed
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...datasets.errors import ModelError
+from ...datasets.model_config import quantization_of, read_config
 from ..checkpoint import replacing_folder
-from ..model_config import quantization_of, read_config
 from .detection import format_of
 from .format import Format, Scheme
 from .packed import PackedLinear

@@ -1,6 +1,5 @@
 """`firstfault publish` as a person types it."""
 
-import json
 import os
 import subprocess
 import sys
@@ -15,23 +14,12 @@ from firstfault.datasets.store import file_sha256, read_records, write_records
 from hub_server import WRITER, HubServer
 from mined import VARIANT
 from mined_run import write_run
+from publisher import publish, refused
 
 
 @pytest.fixture
 def run(tiny_model, tmp_path: Path):
     return write_run(tmp_path / "run", tiny_model)
-
-
-def publish(capsys, *arguments: object) -> dict:
-    assert main(["publish", *map(str, arguments), "--json"]) == 0
-    return json.loads(capsys.readouterr().out)
-
-
-def refused(capsys, *arguments: object) -> str:
-    assert main(["publish", *map(str, arguments)]) == 2
-    said = capsys.readouterr().err.strip().splitlines()[-1]
-    assert said.startswith("error: ")
-    return said
 
 
 def test_a_folder_gets_the_same_tree_and_nothing_new_the_second_time(run, tmp_path, capsys):

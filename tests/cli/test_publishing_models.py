@@ -24,6 +24,7 @@ from huggingface_hub import ModelCard, snapshot_download
 from mended import mend
 from mined import VARIANT
 from mined_run import write_run
+from publisher import publish, refused
 
 pytest.importorskip("trl", reason="needs the extra `local`")
 
@@ -58,18 +59,6 @@ def run(tiny_model, mended, tmp_path):
         write_records(folder.solutions_path(model, Split.HELD_OUT), graded)
     describe(folder.read_config(), folder)
     return folder
-
-
-def publish(capsys, *arguments: object) -> dict:
-    assert main(["publish", *map(str, arguments), "--json"]) == 0
-    return json.loads(capsys.readouterr().out)
-
-
-def refused(capsys, *arguments: object) -> str:
-    assert main(["publish", *map(str, arguments)]) == 2
-    said = capsys.readouterr().err.strip().splitlines()[-1]
-    assert said.startswith("error: ")
-    return said
 
 
 def contents(hub) -> dict[str, bytes]:

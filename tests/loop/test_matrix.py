@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from firstfault.datasets.abacus import generate
 from firstfault.datasets.errors import ConfigError, InputError
-from firstfault.datasets.injector import right_solution
-from firstfault.datasets.records import Pair, Solution, Split
+from firstfault.datasets.records import Solution, Split
 from firstfault.datasets.store import read_records, write_records
 from firstfault.loop.config import parse_config
 from firstfault.loop.matrix import Row, choose, restore_matrix
@@ -21,6 +20,7 @@ from firstfault.quant.recipes import Recipe
 from firstfault.restore.sources import read_source
 from hypothesis import given
 from hypothesis import strategies as st
+from mended import pairs_of
 
 pytest.importorskip("trl", reason="needs the extra `local`")
 
@@ -31,22 +31,6 @@ SMALL = {
     "restore": {"epochs": 1, "rank": 4, "batch_size": 2},
     "threads": 1,
 }
-
-
-def pairs_of(problems) -> list[Pair]:
-    return [
-        Pair(
-            prompt=f"<|im_start|>user\n{problem.question}<|im_end|>\n<|im_start|>assistant\n",
-            chosen=right_solution(problem).text,
-            rejected="Answer: 0",
-            problem_id=problem.id,
-            solution_id=f"s{number}",
-            model="rtn",
-            step=0,
-            steps=1,
-        )
-        for number, problem in enumerate(problems)
-    ]
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,13 @@
 import pytest
 from firstfault.annotate.statistics import Ratio
 from firstfault.datasets.records import Interval
+from firstfault.loop.findings import lead
 from firstfault.loop.inspected import measure_regularities
 from firstfault.loop.inspecting import inspect_solutions
 from firstfault.loop.page import render
 from firstfault.loop.progress import Reporter
-from firstfault.loop.regular import lead, points, ratio, view
+from firstfault.loop.regular import view
+from firstfault.loop.wording import points, ratio
 from held_out_run import VARIANT, write_held_out_run
 
 

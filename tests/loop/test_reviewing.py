@@ -183,7 +183,9 @@ def test_a_dispute_goes_to_another_person_who_decides(review):
         for person in (one, two):
             say(person, second, 1)
     assert review.pull().disputed == 1
-    assert review.folder.verdicts(VARIANT, Split.MINING)[0].judge == "panel"
+    verdicts = {each.solution_id: each.judge for each in review.folder.verdicts(VARIANT, Split.MINING)}
+    assert verdicts[first["external_id"]] == "panel"
+    assert verdicts[second["external_id"]] == PEOPLE
     asked = review.push(Asking(what=What.DISPUTED), who=[cleo, ann])
     assert (asked.pushed.added, dict(asked.drawn)) == (1, {Drawn.DISPUTED: 1})
     with review.log_in(ann) as one, review.log_in(cleo) as three:

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from firstfault.datasets.records import Pair
 from firstfault.restore.config import RestoreConfig
 from firstfault.restore.restoration import Restoration
 
@@ -19,20 +18,12 @@ from firstfault.quant.formats.loading import load_unpacked
 from firstfault.restore.adapter import placed
 from firstfault.restore.card import write_card
 from firstfault.restore.preference import train
+from mended import own_pairs
 from safetensors.torch import load_file
 
 FIXTURES = Path(__file__).parents[1] / "quant" / "fixtures"
 IDS = torch.tensor([list(range(3, 40))])
-PAIR = Pair(
-    prompt="<|im_start|>user\nWhat is 1 + 1?<|im_end|>\n<|im_start|>assistant\n",
-    chosen="Answer: 2",
-    rejected="Answer: 3",
-    problem_id="p",
-    solution_id="s",
-    model="gptq",
-    step=0,
-    steps=1,
-)
+PAIR = own_pairs(1)[0]
 AFTER = """
 import torch
 from safetensors.torch import save_file

@@ -22,6 +22,9 @@ from typing import Any
 
 _GRACE = 5
 """Seconds that requests under way get when the server stops."""
+_KEEP_ALIVE = 65
+"""Seconds that an idle connection is kept. Longer than clients keep theirs (httpx: 5 s, which is uvicorn's
+default too): who closes first must be the client, else a request sent just then is answered by a reset."""
 
 
 def main() -> None:
@@ -59,7 +62,12 @@ def main() -> None:
     say(stage="starting")
     app = with_headers(argilla_server.app, Path(argilla_server.__file__).parent / "static")
     config = uvicorn.Config(
-        app, access_log=False, log_level="warning", server_header=False, timeout_graceful_shutdown=_GRACE
+        app,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE,
+        timeout_graceful_shutdown=_GRACE,
     )
     asyncio.run(Server(config).serve(sockets=[socket.socket(fileno=arguments.socket)]))
 

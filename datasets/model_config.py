@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..datasets.errors import ModelError
+from .errors import ModelError
 
 
 def read_config(folder: Path) -> dict[str, Any]:
