@@ -83,6 +83,11 @@ def publish(
     reporter = Reporter()
     model = find_restored(folder, of_run=restored)
     name = repo or (to.name if to is not None else folder.name)
+    if model is not None and model.made.rejected is not None:
+        raise InputError(
+            f"the gate rejected this model: {model.made.rejected}",
+            hint="Restore with other pairs or settings; what was measured is in gate.json beside it",
+        )
     if model is not None:
         _refuse("a model", {"--size": size, "--licence-of": licence_of})
         with reporter.task("Putting the model together"):

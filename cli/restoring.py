@@ -32,6 +32,13 @@ def restore(
         str | None,
         typer.Option(help="Of the dataset on the Hub; the newest when left out.", show_default=False),
     ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            help="Its full-precision model (folder or id on the Hub), to learn its states from.",
+            show_default=False,
+        ),
+    ] = None,
     matrix: Annotated[
         Path | None,
         typer.Option(help="YAML file: several models with several datasets and seeds.", show_default=False),
@@ -47,19 +54,20 @@ def restore(
     from ..loop.progress import Reporter
 
     if matrix is not None:
-        if model is not None or dataset is not None or revision is not None:
+        if any(one is not None for one in (model, dataset, revision, base)):
             raise ConfigError("--matrix names models and datasets itself", hint="Leave out the others")
         _restore_matrix(matrix, out or Path("runs") / matrix.stem, overrides or [], Reporter(), as_json)
         return
     if model is None or dataset is None:
         raise ConfigError("nothing to restore", hint="Give --model and --dataset, or --matrix FILE")
-    _restore_one(model, dataset, revision, out, overrides or [], Reporter(), as_json)
+    _restore_one(model, dataset, revision, base, out, overrides or [], Reporter(), as_json)
 
 
 def _restore_one(
     model: str,
     dataset: str,
     revision: str | None,
+    base: str | None,
     out: Path | None,
     overrides: list[str],
     reporter: "Reporter",
@@ -74,19 +82,29 @@ def _restore_one(
 
     config = parse_config({}, RestoreConfig, "restore", [one.removeprefix("restore.") for one in overrides])
     checkpoint = find_checkpoint(model)
+    teacher = find_checkpoint(base) if base is not None else None
     origin = read_source(dataset, revision)
     if not origin.pairs:
         raise InputError(f"{dataset}: no pairs", hint="Make some with `firstfault curate`")
     warnings = misfits(origin, checkpoint)
     for warning in warnings:
         reporter.say(f"Note: {warning}")
-    name = model if checkpoint != Path(model) else checkpoint.resolve().name
+    name = _name(model, checkpoint)
     folder = out or Path("restored") / model.rstrip("/").rsplit("/", 1)[-1]
     with reporter.task(f"Restoring: {name}", total=config.steps(len(origin.pairs))) as done:
-        train(checkpoint, origin.pairs, config, folder, progress=lambda step, steps: done(1))
-    base = origin.made.base_model if origin.made is not None else "model"
-    licence = stated_licence(checkpoint)
-    made = Restoration.of(origin, checkpoint=name, base=base, licence=licence, warnings=warnings)
+        train(
+            checkpoint,
+            origin.pairs,
+            config,
+            folder,
+            teacher=teacher,
+            progress=lambda step, steps: done(1),
+        )
+    full = origin.made.base_model if origin.made is not None else "model"
+    if base is not None and teacher is not None:
+        full = _name(base, teacher)
+    licence = stated_licence(*[one for one in (checkpoint, teacher) if one is not None])
+    made = Restoration.of(origin, checkpoint=name, base=full, licence=licence, warnings=warnings)
     write_card(folder, made)
     result = {
         "pairs": len(origin.pairs),
@@ -98,6 +116,11 @@ def _restore_one(
     }
     at = f" at {origin.revision}" if origin.revision else ""
     tell(as_json, result, f"Restored with {len(origin.pairs)} pairs of {origin.name}{at}. {folder}")
+
+
+def _name(given: str, folder: Path) -> str:
+    """Of a model: its id on the Hub, or its folder's name, for paths say what is nobody's business."""
+    return given if folder != Path(given) else folder.resolve().name
 
 
 def _restore_matrix(path: Path, out: Path, overrides: list[str], reporter: "Reporter", as_json: bool) -> None:
@@ -120,6 +143,9 @@ def _restore_matrix(path: Path, out: Path, overrides: list[str], reporter: "Repo
         print(json.dumps({name: [one.model_dump(mode="json") for one in told[name]] for name in told}))
         return
     _show(rows)
+    for row in rows:
+        if row.is_best and row.rejected:
+            print(f"Rejected: {row.model} with {row.dataset}, seed {row.seed}: {row.rejected}")
     if len(config.seeds) > 1:
         _show_means(over_seeds)
     print(f"Chosen by accuracy on validation problems; held-out ones took no part. {out}")
@@ -141,6 +167,7 @@ def _show(rows: "list[Row]") -> None:
             found = row.recovery
             told = _told(found) or "nothing was lost"
             cells += [_percent(row.quantized), _percent(row.restored), told, _percent(row.validation)]
+            cells[-1] += " rejected" if row.rejected else ""
         else:
             cells += ["failed"]
         style = "bold" if row.is_best else "dim" if row.failed else ""

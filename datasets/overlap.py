@@ -22,7 +22,7 @@ from itertools import accumulate
 from math import prod
 from typing import NamedTuple
 
-from .records import Problem
+from .records import Pair, Problem
 
 NGRAM = 13
 CHANCE = 0.3
@@ -135,6 +135,18 @@ def remove_overlap(mining: Sequence[Problem], held_out: Iterable[Problem]) -> Ov
         else:
             {"exact": found.exact, "ngram": found.ngram, "reworded": found.reworded}[kind].append(problem.id)
     return found
+
+
+def unlike(problems: Sequence[Problem], pairs: Iterable[Pair]) -> list[Problem]:
+    """Return the problems that overlap with none that was trained on, of which only the pairs are there."""
+    asked: dict[str, str] = {}
+    for pair in pairs:
+        asked.setdefault(pair.problem_id, pair.prompt.removesuffix(pair.prefix))
+    known = References(Problem(id=one, question=text, answer="") for one, text in asked.items())
+    # The prompt has words of the chat template around the question, so that no question equals it.
+    return [
+        problem for problem in problems if problem.id not in asked and known.overlap(problem.question) is None
+    ]
 
 
 def normalised_words(text: str) -> list[str]:

@@ -16,6 +16,7 @@ from ..datasets.silver_bullet import CurateConfig
 from ..judge.config import JudgeConfig
 from ..quant.recipes import Recipe
 from ..restore.config import RestoreConfig
+from .benchmark import GateConfig
 
 C = TypeVar("C", bound=Config)
 
@@ -75,6 +76,8 @@ class RunConfig(Config):
     judge: JudgeConfig = JudgeConfig()
     curate: CurateConfig = CurateConfig()
     restore: RestoreConfig = RestoreConfig()
+    gate: GateConfig = GateConfig()
+    """What the restored model must not have lost; else it is rejected."""
     batch_size: int = Field(default=128, ge=1)
     """Solutions that are generated together."""
     threads: int = Field(default=2, ge=1)
@@ -161,6 +164,7 @@ def resolve_paths(config: RunConfig, folder: Path) -> RunConfig:
     changes["judge"] = config.judge.with_paths_from(folder)
     benchmarks = tuple((folder / path).resolve() for path in config.curate.benchmarks)
     changes["curate"] = config.curate.model_copy(update={"benchmarks": benchmarks})
+    changes["gate"] = config.gate.with_paths_from(folder)
     return config.model_copy(update=changes)
 
 

@@ -13,6 +13,7 @@ from ..datasets.silver_bullet import choose
 from ..datasets.store import file_sha256, write_records
 from ..restore.margins import with_margins
 from ..restore.pairs import make_pairs
+from .benchmark import CAPABILITY
 from .folder import FULL_PRECISION, RunFolder
 from .models import Models, reaches, restored_name
 from .progress import Reporter
@@ -85,7 +86,8 @@ def renew(folder: RunFolder, name: str, reporter: Reporter) -> None:
     reporter.say("People's reviews have changed: pairs are made anew, and what is restored with them.")
     folder.inspections_path(after).unlink(missing_ok=True)
     folder.verdicts_path(after, Split.HELD_OUT).unlink(missing_ok=True)
-    folder.solutions_path(after, Split.HELD_OUT).unlink(missing_ok=True)
+    for part in (Split.HELD_OUT, CAPABILITY):
+        folder.solutions_path(after, part).unlink(missing_ok=True)
     shutil.rmtree(folder.restored(name), ignore_errors=True)
     folder.test_pairs_path(name).unlink(missing_ok=True)
     folder.pairs_path(name).unlink()

@@ -6,7 +6,7 @@ same command, and rows that failed are tried again.
 The best row of a model is chosen by a rule that is fixed before anything is measured: the dataset with the
 highest mean accuracy over its seeds on validation problems, where every seed came through; of its seeds, the
 one with the highest accuracy there; ties go to fewer pairs, then to the smaller seed. Held-out problems take
-no part in it.
+no part in it. The gate comes after the choice: it may reject the best row, and puts no other in its place.
 """
 
 import json
@@ -21,21 +21,22 @@ from ..annotate.engines.transformers import TransformersEngine
 from ..annotate.grading import Grader
 from ..annotate.solutions import read_solution
 from ..annotate.statistics import Interval
-from ..datasets.abacus import generate
 from ..datasets.errors import FirstFaultError, InputError
-from ..datasets.overlap import remove_overlap
-from ..datasets.problem_sets import load_problems
-from ..datasets.records import Problem, Record, Solution, Split
+from ..datasets.overlap import remove_overlap, unlike
+from ..datasets.records import Record, Solution, Split
 from ..datasets.store import read_records, write_records, write_text
 from ..models import BUNDLED
 from ..quant.formats.loading import load_unpacked
 from ..restore.adapter import placed
 from ..restore.card import write_card
+from ..restore.gate import write_gate
 from ..restore.preference import train
 from ..restore.restoration import Measured, Restoration, solved, stated_licence
 from ..restore.sources import Origin, misfits
+from .benchmark import CAPABILITY
+from .gating import BeforeAfter, Gatekeeper, Placed
 from .journal import Journal, JournaledEngine
-from .matrix_config import Benchmark, MatrixConfig, Quantized, Source
+from .matrix_config import MatrixConfig, Quantized, Source
 from .matrix_folder import MatrixFolder
 from .progress import Reporter
 
@@ -63,11 +64,14 @@ class Row(Record):
     recovery: Interval | None = None
     """On held-out problems; `None` where quantization lost nothing, or the row failed."""
     validation: float | None = None
-    """Share of the validation problems solved: what the best row is chosen by."""
+    """Share solved of the validation problems that are unlike those trained on: what the best row is chosen
+    by."""
     seconds: float | None = None
     """Of training; `None` where it was done before the matrix was stopped."""
     failed: str | None = None
     """Why there is no result."""
+    rejected: str | None = None
+    """Why the restored model does not pass the gate."""
     is_best: bool = False
     """Of its model."""
 
@@ -122,14 +126,17 @@ class _Matrix:
         self._config = config
         self._folder = folder
         self._reporter = reporter
-        held_out = _problems(config.held_out, Split.HELD_OUT)
-        validation = remove_overlap(_problems(config.validation, Split.MINING), held_out).kept
+        self._gatekeeper = Gatekeeper(config.gate, reporter)
+        held_out = config.held_out.problems(Split.HELD_OUT)
+        validation = remove_overlap(config.validation.problems(Split.MINING), held_out).kept
         if not validation or not held_out:
             raise InputError(
                 "validation: no problem is left once held-out ones are removed",
                 hint="Give two files that do not share problems",
             )
         self._problems = {"validation": validation, "held_out": held_out}
+        if self._gatekeeper.problems:
+            self._problems[CAPABILITY] = self._gatekeeper.problems
 
     def row(self, model: Quantized, dataset: Source, seed: int, read: ReadSource) -> Row:
         """One row, done now or before."""
@@ -174,7 +181,8 @@ class _Matrix:
         origin = read(dataset.pairs, dataset.revision)
         pairs = origin.pairs[: dataset.size]
         held_out = {problem.id for problem in self._problems["held_out"]}
-        leaked = sum(pair.problem_id in held_out for pair in pairs)
+        measured_on = held_out | {problem.id for problem in self._problems.get(CAPABILITY, [])}
+        leaked = sum(pair.problem_id in measured_on for pair in pairs)
         if leaked:
             raise InputError(
                 f"{dataset.name}: {leaked} of {len(pairs)} pairs are about held-out problems",
@@ -198,6 +206,20 @@ class _Matrix:
         loaded, beside = placed(model.checkpoint, adapter)
         parts = {part: self._solve(folder, loaded, name, part, beside) for part in self._problems}
         measured = Measured.of(full, quantized, parts["held_out"])
+        capability = None
+        if CAPABILITY in parts:
+            there = self._folder.quantized(model.name)
+            before = self._solve(there, model.checkpoint, model.name, CAPABILITY)
+            capability = BeforeAfter(before, parts[CAPABILITY])
+        gate = self._gatekeeper.judge(
+            full,
+            BeforeAfter(quantized, parts["held_out"]),
+            capability,
+            Placed(model.name, model.checkpoint),
+            Placed(name, loaded, beside),
+        )
+        write_gate(gate, adapter)
+        clean = {problem.id for problem in unlike(self._problems["validation"], pairs)}
         base = model.base or BUNDLED
         warnings = misfits(origin, model.checkpoint)
         made = Restoration.of(
@@ -206,6 +228,7 @@ class _Matrix:
             base=base.name,
             licence=stated_licence(model.checkpoint, base),
             measured=measured,
+            rejected=gate.rejected,
             warnings=warnings,
         )
         write_card(adapter, made)
@@ -219,8 +242,9 @@ class _Matrix:
             warnings=tuple(warnings),
             **measured.model_dump(include={"full_precision", "quantized", "restored"}),
             recovery=measured.recovery,
-            validation=solved(parts["validation"]),
+            validation=solved([one for one in parts["validation"] if one.problem_id in clean]),
             seconds=seconds,
+            rejected=gate.rejected,
         )
 
     def _solve(
@@ -254,13 +278,6 @@ class _Matrix:
         write_records(out, [solutions[problem.id] for problem in problems])
         journal.unlink(missing_ok=True)
         return [solutions[problem.id] for problem in problems]
-
-
-def _problems(benchmark: Benchmark, split: Split) -> list[Problem]:
-    if benchmark.file is not None:
-        return load_problems(benchmark.file, split=split)
-    assert benchmark.abacus is not None
-    return generate(split, benchmark.abacus, seed=benchmark.seed)
 
 
 def _json(rows: Sequence[Row]) -> str:

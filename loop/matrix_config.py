@@ -9,6 +9,7 @@ from ..annotate.engines.engine import Sampling
 from ..annotate.prompts import PromptFormat
 from ..datasets.config import Config
 from ..restore.config import RestoreConfig
+from .benchmark import Benchmark, GateConfig
 
 
 class Quantized(Config):
@@ -35,22 +36,6 @@ class Source(Config):
     """What is done otherwise with these pairs than `restore` of the matrix says, such as `learning_rate`."""
 
 
-class Benchmark(Config):
-    """Problems that models are measured on: generated, or a file."""
-
-    abacus: int | None = Field(default=None, ge=1)
-    """So many generated ones."""
-    seed: int = 0
-    """Of those."""
-    file: Path | None = None
-
-    @model_validator(mode="after")
-    def _is_one(self) -> Self:
-        if (self.abacus is None) == (self.file is None):
-            raise ValueError("give either abacus or file")
-        return self
-
-
 class MatrixConfig(Config):
     """Everything a batch restore does."""
 
@@ -62,6 +47,8 @@ class MatrixConfig(Config):
     """Mining problems on which the best row is chosen: choosing on held-out ones would flatter it."""
     held_out: Benchmark = Benchmark(abacus=600)
     """Problems on which recovery is told; never trained on, never chosen by."""
+    gate: GateConfig = GateConfig()
+    """What a restored model must not have lost; else it is rejected."""
     restore: RestoreConfig = RestoreConfig()
     prompt: PromptFormat = PromptFormat()
     sampling: Sampling = Sampling(max_tokens=320)
@@ -113,7 +100,8 @@ class MatrixConfig(Config):
                     for one in self.models
                 ),
                 "datasets": tuple(one.model_copy(update={"pairs": pairs(one)}) for one in self.datasets),
-                "validation": self.validation.model_copy(update={"file": there(self.validation.file)}),
-                "held_out": self.held_out.model_copy(update={"file": there(self.held_out.file)}),
+                "validation": self.validation.with_paths_from(folder),
+                "held_out": self.held_out.with_paths_from(folder),
+                "gate": self.gate.with_paths_from(folder),
             }
         )

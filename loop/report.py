@@ -84,6 +84,8 @@ class VariantReport(Figure):
     """Full precision against the restored variant."""
     recovery: Interval | None = None
     """(restored - quantized) / (full precision - quantized); `None` when it was not restored."""
+    rejected: str | None = None
+    """Why the restored model does not pass the gate."""
     pairs: Count = 0
     """Preference pairs it was restored with."""
     held_out: Count

@@ -8,6 +8,7 @@ from ..datasets.card import title
 from ..datasets.errors import InputError
 from ..datasets.records import Split
 from ..restore.card import TRAINING, write_card
+from ..restore.gate import read_gate
 from ..restore.release import CONFIG
 from ..restore.restoration import Measured, Restoration, read_restoration, stated_licence
 from ..restore.sources import read_source
@@ -88,6 +89,7 @@ def _restoration(config: RunConfig, folder: RunFolder) -> Restoration:
         base=base.name,
         licence=stated_licence(base),
         measured=Measured.of(*(folder.solutions(part, Split.HELD_OUT) for part in parts)) if known else None,
+        rejected=gate.rejected if (gate := read_gate(folder.restored(name))) is not None else None,
     )
 
 

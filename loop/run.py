@@ -12,13 +12,14 @@ from ..datasets.records import Split
 from .config import RunConfig
 from .curation import curate, renew
 from .folder import FULL_PRECISION, RunFolder
+from .gating import Gatekeeper
 from .inspecting import inspect_solutions
 from .models import Models, restored_name
 from .progress import Reporter
 from .report import Report
 from .report_file import write_report
 from .restored import describe
-from .stages import judge, make_problems, quantize_variants, restore, solve, solve_failures
+from .stages import gate, judge, make_problems, quantize_variants, restore, solve, solve_failures
 from .summary import summarise
 from .truth import measure_judges
 
@@ -51,6 +52,7 @@ def run(config: RunConfig, path: Path, reporter: Reporter | None = None, *, comm
         folder.sweep()
         folder.claim(config)
         models = Models(config, folder)
+        gatekeeper = Gatekeeper(config.gate, reporter)
         name = config.main.name
         after = restored_name(name)
 
@@ -68,6 +70,7 @@ def run(config: RunConfig, path: Path, reporter: Reporter | None = None, *, comm
 
         def recover() -> None:
             solve(models, folder, reporter, after, Split.HELD_OUT)
+            gate(models, folder, gatekeeper, reporter)
             describe(config, folder)
 
         def judge_held_out() -> None:

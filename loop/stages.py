@@ -8,7 +8,7 @@ from ..annotate.grading import Grader
 from ..annotate.solutions import read_solution
 from ..datasets.abacus import generate
 from ..datasets.errors import ConfigError, InputError
-from ..datasets.overlap import remove_overlap
+from ..datasets.overlap import remove_overlap, unlike
 from ..datasets.problem_sets import load_problems
 from ..datasets.records import Pair, Problem, Split
 from ..datasets.store import read_records, write_records
@@ -17,11 +17,14 @@ from ..judge.llm import is_unasked, why_unasked
 from ..judge.members import assemble, members
 from ..judge.rollout import RolloutJudge
 from ..quant.quantize import quantize
+from ..restore.gate import read_gate, write_gate
 from ..restore.preference import train
+from .benchmark import CAPABILITY
 from .config import RunConfig
 from .folder import CALIBRATION, FULL_PRECISION, RunFolder
+from .gating import BeforeAfter, Gatekeeper, Placed
 from .journal import Journal
-from .models import Models, reaches
+from .models import Models, reaches, restored_name
 from .progress import Reporter
 from .watching import watched
 
@@ -159,6 +162,30 @@ def restore(models: Models, folder: RunFolder, reporter: Reporter) -> None:
             teacher=models.base,
             progress=lambda step, steps: done(1),
         )
+
+
+def gate(models: Models, folder: RunFolder, gatekeeper: Gatekeeper, reporter: Reporter) -> None:
+    """Say whether the restored headline variant passes the gate; the answer is kept beside it."""
+    name = models.config.main.name
+    after = restored_name(name)
+    out = folder.restored(name)
+    if read_gate(out) is not None:
+        return
+    capability = None
+    if gatekeeper.problems:
+        problems = unlike(gatekeeper.problems, read_records(folder.pairs_path(name), Pair))
+        for model in (name, after):
+            _solve(models, folder, reporter, model, CAPABILITY, problems)
+        capability = BeforeAfter(folder.solutions(name, CAPABILITY), folder.solutions(after, CAPABILITY))
+    held_out = BeforeAfter(folder.solutions(name, Split.HELD_OUT), folder.solutions(after, Split.HELD_OUT))
+    verdict = gatekeeper.judge(
+        folder.solutions(FULL_PRECISION, Split.HELD_OUT),
+        held_out,
+        capability,
+        Placed(name, *models.checkpoint(name)),
+        Placed(after, *models.checkpoint(after)),
+    )
+    write_gate(verdict, out)
 
 
 def wrong_cases(folder: RunFolder, model: str, split: Split) -> list[Case]:

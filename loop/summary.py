@@ -14,6 +14,7 @@ from ..datasets.records import Pair, Solution, Split, Verdict
 from ..datasets.store import read_records
 from ..quant.checkpoint import size_on_disk
 from ..restore.adapter import is_adapter
+from ..restore.gate import read_gate
 from ..restore.recovery import recovery
 from .config import RunConfig, write_config
 from .folder import FULL_PRECISION, RunFolder
@@ -133,6 +134,7 @@ def _restoring(
     return {
         "restored_flips": Flips.of(compare(full, restored)),
         "recovery": recovery(full, quantized, restored).interval,
+        "rejected": gate.rejected if (gate := read_gate(folder.restored(name))) is not None else None,
         "pairs": len(read_records(folder.pairs_path(name), Pair)),
         "adapter_bytes": size_on_disk(folder.restored(name)) if is_adapter(folder.restored(name)) else 0,
     }

@@ -128,6 +128,8 @@ def summary(report: Report) -> list[str]:
             share = percent(main.recovery.value, 0)
             after += f": {share} of the loss recovered ({_plain_interval(main.recovery)})"
         said.append(f"{after}. Its weights stay quantized.")
+    if main.rejected is not None:
+        said.append(f"The gate rejects the restored model: {main.rejected}.")
     return said
 
 

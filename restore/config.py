@@ -40,9 +40,12 @@ class RestoreConfig(Config):
     learn: Literal["solution", "continuation"] = "solution"
     """How much of the right solution the likelihood sees: all of it, or what follows the fault. The
     preference loss is the same either way, since what both sides share cancels."""
-    target: Literal["token", "distribution"] = "token"
-    """What is learnt at every token of it: the token itself, or full precision's distribution there (logit
-    distillation, arXiv 2510.08600), for which the full-precision model is run as well."""
+    target: Literal["token", "distribution", "states"] = "token"
+    """What is learnt at every token of it: the token itself, full precision's distribution there (logit
+    distillation, arXiv 2510.08600), or that and the hidden states behind every layer, which say more of every
+    token; for both the full-precision model is run as well."""
+    states_weight: float = Field(default=6.0, ge=0)
+    """Of how far the hidden states are from full precision's, beside the divergence of the distributions."""
     rejected: Literal["token", "step", "solution"] = "token"
     """How much of a rejected continuation is trained against: the first token that differs from the right
     one, the faulty step, or all of it. What follows from a fault is mostly right in itself."""
@@ -56,8 +59,8 @@ class RestoreConfig(Config):
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:
-        if self.target == "distribution" and self.rejected != "token":
-            raise ValueError("target: distribution goes with rejected: token only")
+        if self.target != "token" and self.rejected != "token":
+            raise ValueError(f"target: {self.target} goes with rejected: token only")
         if self.method == "scales" and self.rejected != "token":
             raise ValueError("method: scales goes with rejected: token only")
         return self
@@ -70,3 +73,12 @@ class RestoreConfig(Config):
     def steps(self, pairs: int) -> int:
         """Optimizer steps for a number of pairs."""
         return ceil(self.epochs * ceil(pairs / self.batch_size))
+
+
+class Limits(Config):
+    """How much harm is none."""
+
+    margin: float = Field(default=0.02, ge=0, lt=1)
+    """Share of the second problem set that may be lost; the whole interval must be within it."""
+    tolerance: float = Field(default=0.02, ge=0)
+    """Share by which the perplexity of plain text may rise; the whole interval must be within it."""

@@ -15,6 +15,7 @@ from typing import Any
 from ..datasets.records import Pair
 from .adapter import arguments, nothing_to_learn
 from .config import RestoreConfig
+from .distillation import apart, divergence
 
 NOWHERE = -1
 """Place of the frontier of a pair that has none."""
@@ -96,7 +97,8 @@ def frontier_trainer(
     (arXiv 2305.18290, eq. 7) of the pair (c, r) given x.
 
     With a teacher, the place of the likelihood is taken by the Kullback-Leibler divergence of its
-    distribution from the model's, per token.
+    distribution from the model's, per token; and, where its states are the target, by how far the model's
+    are from these as well (`distillation`).
 
     Args:
         model: What is trained, with its adapter or scales at their start.
@@ -111,6 +113,8 @@ def frontier_trainer(
 
     import datasets  # pyright: ignore[reportMissingTypeStubs]
 
+    states = teacher is not None and config.target == "states"
+
     class FrontierTrainer(transformers.Trainer):
         """Computes both losses from one pass over the right solutions."""
 
@@ -122,15 +126,21 @@ def frontier_trainer(
         ) -> Any:
             labels = inputs.pop("labels")
             place, wrong, before = (inputs.pop(name) for name in ("frontier", "wrong", "before"))
-            outputs = model(**inputs)
+            outputs = model(**inputs, output_hidden_states=states)
             learnt = labels[:, 1:] != _IGNORED
             said = outputs.logits[:, :-1][learnt]
             if teacher is None:
-                loss = config.sft_weight * torch.nn.functional.cross_entropy(said, labels[:, 1:][learnt])
+                loss = torch.nn.functional.cross_entropy(said, labels[:, 1:][learnt])
             else:
                 with torch.no_grad():
-                    wanted = teacher(**inputs).logits[:, :-1][learnt]
-                loss = config.sft_weight * divergence(wanted, said)
+                    wanted = teacher(**inputs, output_hidden_states=states)
+                loss = divergence(wanted.logits[:, :-1][learnt], said)
+                if states:
+                    mask = inputs["attention_mask"]
+                    # Behind the embeddings, which are the same.
+                    away = apart(wanted.hidden_states[1:], outputs.hidden_states[1:], mask)
+                    loss = loss + config.states_weight * away
+            loss = config.sft_weight * loss
             there = place != NOWHERE
             gains = margins(outputs.logits, inputs["input_ids"], place, wrong)[there] - before[there]
             if len(gains) and config.preference_weight:
@@ -158,18 +168,6 @@ def frontier_trainer(
         processing_class=tokenizer,
         data_collator=collate,
     )
-
-
-def divergence(wanted: Any, said: Any) -> Any:
-    """Return the mean Kullback-Leibler divergence KL(wanted || said), in nats.
-
-    Args:
-        wanted: (tokens, vocabulary) logits.
-        said: (tokens, vocabulary) logits.
-    """
-    from torch.nn.functional import kl_div, log_softmax
-
-    return kl_div(log_softmax(said, -1), log_softmax(wanted, -1), reduction="batchmean", log_target=True)
 
 
 def margins(logits: Any, input_ids: Any, place: Any, wrong: Any) -> Any:

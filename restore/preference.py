@@ -80,7 +80,7 @@ def train(
         pairs: Preferences; best made from this very checkpoint's solutions.
         config: How to train.
         out: Folder of the adapter, or of the checkpoint with its new scales. Replaced if it is there.
-        teacher: Folder of the full-precision model; used where `config.target` is its distribution.
+        teacher: Folder of the full-precision model; used where `config.target` is something of it.
         progress: Told about every step.
 
     Raises:
@@ -89,10 +89,10 @@ def train(
         ModelError: If a model can't be loaded, the teacher has other tokens, or a checkpoint whose scales
             are to be trained has none.
     """
-    if config.target == "distribution" and teacher is None:
+    if config.target != "token" and teacher is None:
         raise ConfigError(
-            "target: a distribution is learnt from the full-precision model",
-            hint="Restore in a run or by a matrix, which know it, or leave `target` out",
+            f"target: {config.target} is learnt from the full-precision model",
+            hint="Give it with --base, restore in a run or by a matrix, which know it, or leave `target` out",
         )
     if not pairs:
         raise InputError("no pairs to train on", hint="Curate some first, or lower the limits of `curate`.")
@@ -107,7 +107,7 @@ def train(
         model = _load(checkpoint)
         if config.rejected == "token":
             rows = frontier_rows(pairs, tokenizer, config, ended)
-            full = _teacher(teacher, model) if teacher and config.target == "distribution" else None
+            full = _teacher(teacher, model) if teacher and config.target != "token" else None
             model = with_adapter(model, config) if packed is None else with_trainable_scales(model, packed)
             trainer = frontier_trainer(model, tokenizer, rows, config, Path(scratch), teacher=full)
         else:
@@ -156,11 +156,13 @@ def _load(checkpoint: Path) -> Any:
 
 def _teacher(folder: Path, student: Any) -> Any:
     model = _load(folder).eval().requires_grad_(False).to(student.device)
-    if model.config.vocab_size != student.config.vocab_size:
-        raise ModelError(
-            f"{folder}: has {model.config.vocab_size} tokens, the model {student.config.vocab_size}",
-            hint="Give the full-precision model that the quantized one was made from",
-        )
+    for what in ("vocab_size", "hidden_size", "num_hidden_layers"):
+        there, wanted = getattr(model.config, what), getattr(student.config, what)
+        if there != wanted:
+            raise ModelError(
+                f"{folder}: its {what} is {there}, the quantized model's {wanted}",
+                hint="Give the full-precision model that the quantized one was made from",
+            )
     return model
 
 

@@ -63,6 +63,8 @@ class Restoration(Record):
     """Problem sets that a released set comes from."""
     measured: Measured | None = None
     """On held-out problems, where that was measured."""
+    rejected: str | None = None
+    """Why it did not pass the gate."""
     warnings: tuple[str, ...] = ()
     """In what the set does not fit the checkpoint."""
 
@@ -75,6 +77,7 @@ class Restoration(Record):
         base: str,
         licence: str | None = None,
         measured: Measured | None = None,
+        rejected: str | None = None,
         warnings: Sequence[str] = (),
     ) -> Self:
         """Say how a model was restored by pairs of this origin."""
@@ -87,6 +90,7 @@ class Restoration(Record):
             dataset_sha256=origin.sha256,
             sources=origin.made.sources if origin.made is not None else (),
             measured=measured,
+            rejected=rejected,
             warnings=tuple(warnings),
         )
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from firstfault.datasets.abacus import generate, program_of
-from firstfault.datasets.overlap import References, numbers_in, remove_overlap
+from firstfault.datasets.overlap import References, numbers_in, remove_overlap, unlike
 from firstfault.datasets.problem_sets import load_problems
-from firstfault.datasets.records import Problem, Split
+from firstfault.datasets.records import Pair, Problem, Split
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -119,3 +119,25 @@ def test_every_plain_number_is_read(numbers):
 def test_no_text_stops_the_reading(text):
     numbers_in(text)
     References([problem(text or "x")]).overlap(text)
+
+
+def test_what_pairs_were_made_of_is_not_measured_on():
+    mined = generate(Split.MINING, 6, seed=1)
+    pairs = [
+        Pair(
+            prompt=f"<|im_start|>user\n{one.question}<|im_end|>\n<|im_start|>assistant\nStep 1: 1 + 1 = 2\n",
+            prefix="Step 1: 1 + 1 = 2\n",
+            chosen="Answer: 2",
+            rejected="Answer: 3",
+            problem_id=one.id,
+            solution_id=f"s{number}",
+            model="rtn",
+            step=1,
+            steps=2,
+        )
+        for number, one in enumerate(mined[:3])
+    ]
+    again = mined[1].model_copy(update={"id": "another"})
+    other = retold(mined[2], random.Random(1))
+    assert unlike([*mined, again, other], pairs) == mined[3:]
+    assert unlike(mined, []) == mined

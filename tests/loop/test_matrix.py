@@ -137,7 +137,9 @@ def test_the_command_shows_rows_and_means(parts, tmp_path):
     command = [sys.executable, "-c", "from firstfault.cli.main import entry; entry()", "restore"]
     command += ["--matrix", str(tmp_path / "matrix.yaml"), "--out", str(tmp_path / "out")]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert said.count("good") == 3
+    # Twice as a row, once as a mean; and the random model is rejected.
+    assert said.count("good") == 4
+    assert "Rejected: rtn with good, seed 0: held-out problems: " in said
     assert "Over seeds" in said
     found = json.loads(
         subprocess.run([*command, "--json"], capture_output=True, text=True, check=True).stdout

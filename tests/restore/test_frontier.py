@@ -1,8 +1,7 @@
 import math
-import shutil
 
 import pytest
-from firstfault.datasets.errors import ConfigError, InputError, ModelError
+from firstfault.datasets.errors import InputError
 from firstfault.datasets.records import Pair
 from firstfault.restore.config import RestoreConfig
 from hypothesis import given
@@ -12,16 +11,13 @@ pytest.importorskip("trl", reason="needs the extra `local`")
 
 import torch
 from firstfault.annotate.engines.loading import load_tokenizer
-from firstfault.quant.quantize import quantize
-from firstfault.quant.recipes import Recipe
-from firstfault.restore.frontier import NOWHERE, divergence, frontier_rows, margins
+from firstfault.restore.frontier import NOWHERE, frontier_rows, margins
 from firstfault.restore.preference import train
 from transformers import AutoModelForCausalLM
 
 ASKED = "<|im_start|>user\nWhat is 1 + 1?<|im_end|>\n<|im_start|>assistant\n"
 FIRST = "Step 1: 1 + 0 = 1\n"
 RIGHT = "Step 2: 1 + 1 = 2\nAnswer: 2"
-DISTIL = {"target": "distribution", "preference_weight": 0.0}
 CONFIG = RestoreConfig(epochs=1, batch_size=4, rank=4, learning_rate=1e-2)
 
 
@@ -132,37 +128,3 @@ def test_pairs_without_a_frontier_still_teach_the_right_solution(tiny_model, tmp
     config = CONFIG.model_copy(update={"epochs": 4})
     curve = train(tiny_model, [cut], config, tmp_path / "out").curve
     assert curve[-1].loss < curve[0].loss
-
-
-def test_divergence_is_that_of_the_definition_and_nothing_between_equals():
-    wanted, said = torch.randn(2, 5, 7, generator=torch.Generator().manual_seed(1))
-    p, q = wanted.softmax(-1), said.softmax(-1)
-    expected = (p * (p / q).log()).sum(-1).mean()
-    assert float(divergence(wanted, said)) == pytest.approx(float(expected), rel=1e-4)
-    assert float(divergence(wanted, wanted)) == pytest.approx(0, abs=1e-6)
-
-
-def test_logit_distillation_brings_the_model_nearer_to_its_teacher(tiny_model, tmp_path):
-    quantize(tiny_model, Recipe(method="rtn", scheme="W3A16"), [], tmp_path / "rtn")
-    config = CONFIG.model_copy(update={**DISTIL, "epochs": 20, "learning_rate": 5e-4})
-    curve = train(tmp_path / "rtn", [pair()], config, tmp_path / "out", teacher=tiny_model).curve
-    assert curve[-1].loss < 0.7 * curve[0].loss
-    # Of a model from itself there is nothing to learn.
-    [step] = train(
-        tiny_model, [pair()], CONFIG.model_copy(update=DISTIL), tmp_path / "own", teacher=tiny_model
-    ).curve
-    assert step.loss == pytest.approx(0, abs=1e-5)
-
-
-def test_distillation_needs_a_teacher_of_the_same_tokens(tiny_model, tmp_path):
-    config = CONFIG.model_copy(update=DISTIL)
-    with pytest.raises(ConfigError, match="full-precision model"):
-        train(tiny_model, [pair()], config, tmp_path / "out")
-    other = AutoModelForCausalLM.from_pretrained(tiny_model)
-    other.resize_token_embeddings(other.config.vocab_size + 8)
-    shutil.copytree(tiny_model, tmp_path / "other")
-    other.save_pretrained(tmp_path / "other")
-    with pytest.raises(ModelError, match="tokens, the model"):
-        train(tiny_model, [pair()], config, tmp_path / "out", teacher=tmp_path / "other")
-    with pytest.raises(ValueError, match="goes with rejected: token only"):
-        RestoreConfig(target="distribution", rejected="solution")

@@ -1,0 +1,95 @@
+"""Learning from a full-precision teacher: its distributions and its hidden states."""
+
+import shutil
+
+import pytest
+from firstfault.datasets.errors import ConfigError, ModelError
+from firstfault.restore.config import RestoreConfig
+from mended import own_pairs
+
+pytest.importorskip("trl", reason="needs the extra `local`")
+
+import torch
+from firstfault.quant.quantize import quantize
+from firstfault.quant.recipes import Recipe
+from firstfault.restore.distillation import apart, divergence
+from firstfault.restore.preference import train
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import AutoConfig, AutoModelForCausalLM
+
+PLAIN = RestoreConfig(epochs=1, batch_size=4, rank=4, learning_rate=1e-2, preference_weight=0.0)
+PAIRS = own_pairs(1)
+
+
+def learning(target: str, **more) -> RestoreConfig:
+    return RestoreConfig.model_validate({**PLAIN.model_dump(), "target": target, **more})
+
+
+def numbers(*shape: int, seed: int = 1) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_divergence_is_that_of_the_definition_and_nothing_between_equals():
+    wanted, said = numbers(2, 5, 7)
+    p, q = wanted.softmax(-1), said.softmax(-1)
+    expected = (p * (p / q).log()).sum(-1).mean()
+    assert float(divergence(wanted, said)) == pytest.approx(float(expected), rel=1e-4)
+    assert float(divergence(wanted, wanted)) == pytest.approx(0, abs=1e-6)
+
+
+@given(share=st.floats(0, 2), scale=st.floats(0.01, 1000), seed=st.integers(0, 99))
+def test_states_are_apart_by_their_share_whatever_their_size_and_the_padding(share, scale, seed):
+    wanted = [scale * numbers(2, 3, 4, seed=seed + layer) for layer in range(2)]
+    found = [one * (1 + share) for one in wanted]
+    mask = torch.tensor([[1, 1, 1], [1, 0, 0]])
+    assert float(apart(wanted, found, mask)) == pytest.approx(share**2, rel=1e-3, abs=1e-9)
+    for one in found:
+        one[1, 1:] = 1e6
+    assert float(apart(wanted, found, mask)) == pytest.approx(share**2, rel=1e-3, abs=1e-9)
+
+
+@pytest.mark.parametrize("target", ["distribution", "states"])
+@pytest.mark.parametrize(("method", "rate"), [("adapter", 5e-4), ("scales", 1e-2)])
+def test_the_model_comes_nearer_to_its_teacher(target, method, rate, tiny_model, tmp_path):
+    quantize(tiny_model, Recipe(method="rtn", scheme="W3A16", group_size=32), [], tmp_path / "rtn")
+    config = learning(target, method=method, epochs=20, learning_rate=rate)
+    curve = train(tmp_path / "rtn", PAIRS, config, tmp_path / "out", teacher=tiny_model).curve
+    assert curve[-1].loss < 0.8 * curve[0].loss
+
+
+@pytest.mark.parametrize("target", ["distribution", "states"])
+def test_of_a_model_from_itself_there_is_nothing_to_learn(target, tiny_model, tmp_path):
+    [step] = train(tiny_model, PAIRS, learning(target), tmp_path / "own", teacher=tiny_model).curve
+    assert step.loss == pytest.approx(0, abs=1e-5)
+
+
+def test_the_states_count_by_their_weight(tiny_model, tmp_path):
+    quantize(tiny_model, Recipe(method="rtn", scheme="W3A16", group_size=32), [], tmp_path / "rtn")
+    losses = {}
+    for weight in (0.0, 1.0, 3.0):
+        config = learning("states", states_weight=weight)
+        losses[weight] = train(tmp_path / "rtn", PAIRS, config, tmp_path / "out", teacher=tiny_model).curve[0]
+    away = losses[1.0].loss - losses[0.0].loss
+    assert away > 0
+    assert losses[3.0].loss - losses[0.0].loss == pytest.approx(3 * away, rel=1e-3)
+
+
+def test_a_teacher_is_needed_and_fits(tiny_model, tmp_path):
+    with pytest.raises(ConfigError, match="full-precision model"):
+        train(tiny_model, PAIRS, learning("states"), tmp_path / "out")
+    other = AutoModelForCausalLM.from_pretrained(tiny_model)
+    other.resize_token_embeddings(other.config.vocab_size + 8)
+    shutil.copytree(tiny_model, tmp_path / "other")
+    other.save_pretrained(tmp_path / "other")
+    with pytest.raises(ModelError, match="its vocab_size is"):
+        train(tiny_model, PAIRS, learning("distribution"), tmp_path / "out", teacher=tmp_path / "other")
+    shallow = AutoConfig.from_pretrained(tiny_model)
+    shallow.num_hidden_layers -= 1
+    shallow.layer_types = shallow.layer_types[:-1]
+    AutoModelForCausalLM.from_config(shallow).save_pretrained(tmp_path / "other")
+    with pytest.raises(ModelError, match="its num_hidden_layers is"):
+        train(tiny_model, PAIRS, learning("states"), tmp_path / "out", teacher=tmp_path / "other")
+    for target in ("distribution", "states"):
+        with pytest.raises(ValueError, match=f"target: {target} goes with rejected: token only"):
+            learning(target, rejected="solution")
