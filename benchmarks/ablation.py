@@ -193,6 +193,7 @@ def main() -> None:
         "sft": (whole, LIKELIHOOD),
         "self-distillation": (ablation.self_distillation(), LIKELIHOOD),
         "logit-distillation": (whole, {**LIKELIHOOD, "target": "distribution"}),
+        "states": (ablation.selected(), {"target": "states"}),
         "whole-dpo": (whole, WHOLE_DPO),
     }
     out: Path = arguments.out.resolve()
@@ -217,6 +218,7 @@ def main() -> None:
             for name, (_, settings) in ways.items()
         ]
         + [{"name": "released", "pairs": str(RELEASED)}],
+        "restore": {"target": "token"},
         "seeds": list(range(arguments.seeds)),
         "validation": {"abacus": 100, "seed": 777},
         "threads": arguments.threads,

@@ -120,6 +120,7 @@ def main() -> None:
             pairs,
             config,
             Path(scratch) / "adapter",
+            teacher=None if config.target == "auto" else bench.models.base,
         ).folder
         seconds = time.perf_counter() - started
         restored = bench.solve(bench.variant, bench.problems, adapter)

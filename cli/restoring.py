@@ -91,7 +91,8 @@ def _restore_one(
         reporter.say(f"Note: {warning}")
     name = _name(model, checkpoint)
     folder = out or Path("restored") / model.rstrip("/").rsplit("/", 1)[-1]
-    with reporter.task(f"Restoring: {name}", total=config.steps(len(origin.pairs))) as done:
+    steps = config.settled(teacher=teacher is not None).steps(len(origin.pairs))
+    with reporter.task(f"Restoring: {name}", total=steps) as done:
         train(
             checkpoint,
             origin.pairs,

@@ -29,6 +29,7 @@ class Benchmark(Config):
     distractors: int = Field(default=2, ge=0, le=8)
     """Most sentences of each whose numbers must not be used."""
     file: Path | None = None
+    """One's own problems, .jsonl or .parquet."""
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:

@@ -193,7 +193,8 @@ class _Matrix:
         restore = self._config.restore_with(dataset).model_copy(update={"seed": seed})
         seconds = None
         if not adapter.is_dir():
-            with self._reporter.task(f"Restoring: {name}", total=restore.steps(len(pairs))) as done:
+            steps = restore.settled(teacher=True).steps(len(pairs))
+            with self._reporter.task(f"Restoring: {name}", total=steps) as done:
                 trained = train(
                     model.checkpoint,
                     pairs,

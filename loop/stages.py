@@ -153,7 +153,8 @@ def restore(models: Models, folder: RunFolder, reporter: Reporter) -> None:
     if out.is_dir():
         return
     pairs = read_records(folder.pairs_path(name), Pair)
-    with reporter.task(f"Restoring: {name}", total=config.restore.steps(len(pairs))) as done:
+    steps = config.restore.settled(teacher=True).steps(len(pairs))
+    with reporter.task(f"Restoring: {name}", total=steps) as done:
         train(
             folder.variant(name),
             pairs,

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets.errors import ConfigError, InputError
-from .config import RestoreConfig
+from .config import Settled
 
 
-def lora(config: RestoreConfig) -> Any:
+def lora(config: Settled) -> Any:
     """Return peft's configuration of the adapter."""
     import peft
 
@@ -19,7 +19,7 @@ def lora(config: RestoreConfig) -> Any:
     )
 
 
-def arguments(config: RestoreConfig, scratch: Path) -> dict[str, Any]:
+def arguments(config: Settled, scratch: Path) -> dict[str, Any]:
     """Return transformers' training arguments."""
     import torch
 
@@ -38,14 +38,14 @@ def arguments(config: RestoreConfig, scratch: Path) -> dict[str, Any]:
         "per_device_train_batch_size": config.batch_size,
         # Batches of like length, in random order: a quarter of the work would be padding.
         "train_sampling_strategy": "group_by_length",
-        "learning_rate": config.rate,
+        "learning_rate": config.learning_rate,
         "lr_scheduler_type": "cosine",
         "warmup_steps": 0.05,
         "seed": config.seed,
     }
 
 
-def with_adapter(model: Any, config: RestoreConfig) -> Any:
+def with_adapter(model: Any, config: Settled) -> Any:
     """Put an adapter on a model; its start is drawn with the configuration's seed.
 
     Raises:
@@ -76,7 +76,7 @@ def is_adapter(folder: Path) -> bool:
 
 
 @contextmanager
-def known_targets(config: RestoreConfig) -> Generator[None]:
+def known_targets(config: Settled) -> Generator[None]:
     """Refuse layers that the model doesn't have.
 
     Raises:
@@ -93,7 +93,7 @@ def known_targets(config: RestoreConfig) -> Generator[None]:
         ) from error
 
 
-def nothing_to_learn(config: RestoreConfig) -> InputError:
+def nothing_to_learn(config: Settled) -> InputError:
     """Return the error of pairs whose prompts alone are longer than what is trained on."""
     return InputError(
         f"every prompt has {config.max_tokens} tokens or more", hint="Raise `max_tokens` of `restore`."

@@ -11,7 +11,7 @@ from ..datasets.errors import InputError
 from ..datasets.hub import is_repo_id
 from ..datasets.markdown import fenced, template
 from ..datasets.store import write_text
-from .config import RestoreConfig
+from .config import Settled
 from .restoration import PROVENANCE, Restoration
 
 CARD = "README.md"
@@ -57,7 +57,7 @@ def render(made: Restoration, account: dict[str, Any], *, repo: str | None = Non
         account: What `train` wrote about itself.
         repo: Id of the model's repository; the card speaks of its folder when left out.
     """
-    config = RestoreConfig.model_validate(account["config"])
+    config = Settled.model_validate(account["config"])
     in_place = config.method == "scales"
     page = template("restored.md.jinja").render(
         made=made,
@@ -165,7 +165,7 @@ def _metadata(made: Restoration, in_place: bool = False) -> Any:
     )
 
 
-def _config(config: RestoreConfig) -> str:
+def _config(config: Settled) -> str:
     import yaml
 
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)

@@ -1,5 +1,7 @@
 """How a quantized model is trained to get back what it lost."""
 
+from __future__ import annotations
+
 from math import ceil
 from typing import Literal, Self
 
@@ -7,21 +9,25 @@ from pydantic import Field, model_validator
 
 from ..datasets.config import Config
 
-LEARNING_RATES = {"adapter": 7e-4, "scales": 3e-3}
+Target = Literal["token", "distribution", "states"]
+LEARNING_RATES: dict[tuple[str, str], float] = {
+    ("adapter", "token"): 7e-4,
+    ("adapter", "distribution"): 7e-4,
+    ("adapter", "states"): 2e-3,
+    ("scales", "token"): 3e-3,
+    ("scales", "distribution"): 3e-3,
+    ("scales", "states"): 1e-2,
+}
+"""What is told more of every token stands a higher rate (docs/results.md)."""
+EPOCHS: dict[str, float] = {"token": 4.0, "distribution": 4.0, "states": 8.0}
 
 
-class RestoreConfig(Config):
-    """Preference training of a quantized model that stays as low-bit as it is."""
+class Training(Config):
+    """What there is to say of a training whatever is learnt."""
 
     method: Literal["adapter", "scales"] = "adapter"
     """What is trained: a LoRA adapter beside the quantized weights, or in place the scales of their groups,
     which gives a checkpoint of the same format and size."""
-
-    epochs: float = Field(default=4.0, gt=0)
-    """Times every pair is seen; an epoch of 178 short pairs on 3M parameters takes 10 s on two cores."""
-    learning_rate: float | None = Field(default=None, gt=0)
-    """Highest rate; warms up over 5% of the steps and falls as a cosine. 7e-4 for an adapter and 3e-3 for
-    scales, as shares of them, when left out. A large model wants less."""
     rank: int = Field(default=16, ge=1)
     """Rank of the adapter."""
     alpha: int = Field(default=32, ge=1)
@@ -36,16 +42,12 @@ class RestoreConfig(Config):
     preference_weight: float = Field(default=0.01, ge=0)
     """Weight of the preference loss. Much of it lowers the loss and the accuracy alike (docs/results.md)."""
     sft_weight: float = Field(default=1.0, ge=0)
-    """Weight of the likelihood of the right solution; 0 is pure DPO."""
+    """Weight of the likelihood of the right solution, or of what is learnt in its place; 0 is pure DPO."""
+    states_weight: float = Field(default=18.0, ge=0)
+    """Of how far the hidden states are from full precision's, beside the divergence of the distributions."""
     learn: Literal["solution", "continuation"] = "solution"
     """How much of the right solution the likelihood sees: all of it, or what follows the fault. The
     preference loss is the same either way, since what both sides share cancels."""
-    target: Literal["token", "distribution", "states"] = "token"
-    """What is learnt at every token of it: the token itself, full precision's distribution there (logit
-    distillation, arXiv 2510.08600), or that and the hidden states behind every layer, which say more of every
-    token; for both the full-precision model is run as well."""
-    states_weight: float = Field(default=6.0, ge=0)
-    """Of how far the hidden states are from full precision's, beside the divergence of the distributions."""
     rejected: Literal["token", "step", "solution"] = "token"
     """How much of a rejected continuation is trained against: the first token that differs from the right
     one, the faulty step, or all of it. What follows from a fault is mostly right in itself."""
@@ -57,18 +59,58 @@ class RestoreConfig(Config):
     seed: int = 0
     """Of the order of pairs and the adapter's start."""
 
+
+class RestoreConfig(Training):
+    """Preference training of a quantized model that stays as low-bit as it is."""
+
+    target: Literal[Target, "auto"] = "auto"
+    """What is learnt at every token of the right solution: the token itself, full precision's distribution
+    there (logit distillation, arXiv 2510.08600), or that and the hidden states behind every layer, which say
+    more of every token; for both the full-precision model is run as well. `auto`: states where full precision
+    is at hand, as in a run, and only one rejected token is trained against; else tokens."""
+    epochs: float | None = Field(default=None, gt=0)
+    """Times every pair is seen: 4 when left out, 8 where states are learnt. An epoch of 178 short pairs on 3M
+    parameters takes 10 to 20 s on two cores."""
+    learning_rate: float | None = Field(default=None, gt=0)
+    """Highest rate; warms up over 5% of the steps and falls as a cosine. When left out 7e-4 for an adapter
+    and 3e-3 for scales, as shares of them; where states are learnt 2e-3 and 1e-2. A large model wants
+    less."""
+
     @model_validator(mode="after")
     def _is_possible(self) -> Self:
-        if self.target != "token" and self.rejected != "token":
+        if self.target in ("distribution", "states") and self.rejected != "token":
             raise ValueError(f"target: {self.target} goes with rejected: token only")
         if self.method == "scales" and self.rejected != "token":
             raise ValueError("method: scales goes with rejected: token only")
         return self
 
-    @property
-    def rate(self) -> float:
-        """The highest learning rate."""
-        return self.learning_rate or LEARNING_RATES[self.method]
+    def settled(self, *, teacher: bool) -> Settled:
+        """Return the same with nothing left open.
+
+        Args:
+            teacher: Whether the full-precision model is at hand.
+        """
+        target: Target
+        if self.target == "auto":
+            target = "states" if teacher and self.rejected == "token" else "token"
+        else:
+            target = self.target
+        return Settled.model_validate(
+            {
+                **self.model_dump(),
+                "target": target,
+                "epochs": self.epochs or EPOCHS[target],
+                "learning_rate": self.learning_rate or LEARNING_RATES[self.method, target],
+            }
+        )
+
+
+class Settled(Training):
+    """A training of which nothing is left open."""
+
+    target: Target
+    epochs: float = Field(gt=0)
+    learning_rate: float = Field(gt=0)
 
     def steps(self, pairs: int) -> int:
         """Optimizer steps for a number of pairs."""

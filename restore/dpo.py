@@ -9,11 +9,11 @@ from typing import Any
 from ..annotate.steps import prefix_before, split_steps
 from ..datasets.records import Pair
 from .adapter import arguments, known_targets, lora, nothing_to_learn
-from .config import RestoreConfig
+from .config import Settled
 
 
 def dpo_rows(
-    pairs: Sequence[Pair], tokenizer: Any, config: RestoreConfig, ended: Sequence[bool]
+    pairs: Sequence[Pair], tokenizer: Any, config: Settled, ended: Sequence[bool]
 ) -> list[dict[str, Any]]:
     """Return TRL's columns, whether each rejected continuation ends the solution by itself, and characters.
 
@@ -61,7 +61,7 @@ def _first_step(text: str) -> str:
 
 
 def dpo_trainer(
-    model: Any, tokenizer: Any, rows: list[dict[str, Any]], config: RestoreConfig, scratch: Path
+    model: Any, tokenizer: Any, rows: list[dict[str, Any]], config: Settled, scratch: Path
 ) -> Any:
     """Make the trainer of `preference_weight` x DPO + `sft_weight` x likelihood.
 

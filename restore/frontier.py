@@ -14,7 +14,7 @@ from typing import Any
 
 from ..datasets.records import Pair
 from .adapter import arguments, nothing_to_learn
-from .config import RestoreConfig
+from .config import Settled
 from .distillation import apart, divergence
 
 NOWHERE = -1
@@ -24,7 +24,7 @@ _IGNORED = -100
 
 
 def frontier_rows(
-    pairs: Sequence[Pair], tokenizer: Any, config: RestoreConfig, ended: Sequence[bool]
+    pairs: Sequence[Pair], tokenizer: Any, config: Settled, ended: Sequence[bool]
 ) -> list[dict[str, Any]]:
     """Return the tokens of every pair's right solution, and where the variant left it.
 
@@ -85,7 +85,7 @@ def frontier_trainer(
     model: Any,
     tokenizer: Any,
     rows: list[dict[str, Any]],
-    config: RestoreConfig,
+    config: Settled,
     scratch: Path,
     *,
     teacher: Any = None,

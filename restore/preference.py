@@ -21,7 +21,7 @@ from ..quant.formats.loading import load_unpacked
 from ..quant.formats.packed_checkpoint import open_packed
 from ..quant.silence import silenced
 from .adapter import with_adapter
-from .config import RestoreConfig
+from .config import RestoreConfig, Settled
 from .dpo import dpo_rows, dpo_trainer
 from .frontier import frontier_rows, frontier_trainer
 from .scales import trained_layers, with_trainable_scales
@@ -89,9 +89,10 @@ def train(
         ModelError: If a model can't be loaded, the teacher has other tokens, or a checkpoint whose scales
             are to be trained has none.
     """
-    if config.target != "token" and teacher is None:
+    how = config.settled(teacher=teacher is not None)
+    if how.target != "token" and teacher is None:
         raise ConfigError(
-            f"target: {config.target} is learnt from the full-precision model",
+            f"target: {how.target} is learnt from the full-precision model",
             hint="Give it with --base, restore in a run or by a matrix, which know it, or leave `target` out",
         )
     if not pairs:
@@ -103,18 +104,18 @@ def train(
     tokenizer = load_tokenizer(checkpoint)
     with silenced(), tempfile.TemporaryDirectory() as scratch:
         ended = [_ended(pair) for pair in pairs]
-        packed = open_packed(checkpoint) if config.method == "scales" else None
+        packed = open_packed(checkpoint) if how.method == "scales" else None
         model = _load(checkpoint)
-        if config.rejected == "token":
-            rows = frontier_rows(pairs, tokenizer, config, ended)
-            full = _teacher(teacher, model) if teacher and config.target != "token" else None
-            model = with_adapter(model, config) if packed is None else with_trainable_scales(model, packed)
-            trainer = frontier_trainer(model, tokenizer, rows, config, Path(scratch), teacher=full)
+        if how.rejected == "token":
+            rows = frontier_rows(pairs, tokenizer, how, ended)
+            full = _teacher(teacher, model) if teacher and how.target != "token" else None
+            model = with_adapter(model, how) if packed is None else with_trainable_scales(model, packed)
+            trainer = frontier_trainer(model, tokenizer, rows, how, Path(scratch), teacher=full)
         else:
-            rows = dpo_rows(pairs, tokenizer, config, ended)
-            trainer = dpo_trainer(model, tokenizer, rows, config, Path(scratch))
+            rows = dpo_rows(pairs, tokenizer, how, ended)
+            trainer = dpo_trainer(model, tokenizer, rows, how, Path(scratch))
         trainer.remove_callback(PrinterCallback)
-        recorder = _recorder(progress, config.time_limit)
+        recorder = _recorder(progress, how.time_limit)
         trainer.add_callback(recorder)
         trainer.train()
         with replacing_folder(out) as folder:
@@ -122,7 +123,7 @@ def train(
                 _save(trainer.model, checkpoint, folder)
             else:
                 packed.write(folder, trained_layers(trainer.model, packed))
-            _write_account(folder, checkpoint, pairs, config, recorder.curve)
+            _write_account(folder, checkpoint, pairs, how, recorder.curve)
     trainable = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
     return Restored(out, recorder.curve, len(pairs), trainable, time.perf_counter() - started)
 
@@ -199,7 +200,7 @@ def _save(model: Any, checkpoint: Path, folder: Path) -> None:
 
 
 def _write_account(
-    folder: Path, checkpoint: Path, pairs: Sequence[Pair], config: RestoreConfig, curve: list[Step]
+    folder: Path, checkpoint: Path, pairs: Sequence[Pair], config: Settled, curve: list[Step]
 ) -> None:
     account = {
         "checkpoint": checkpoint.name,

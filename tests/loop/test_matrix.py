@@ -107,7 +107,7 @@ def test_what_is_done_is_not_done_again_and_rows_may_be_added(parts, tmp_path):
 
 def test_a_dataset_may_be_trained_with_in_its_own_way(parts, tmp_path):
     datasets = [
-        {"name": "plain", "pairs": parts["good"]},
+        {"name": "plain", "pairs": parts["good"], "restore": {"target": "token"}},
         {"name": "twice", "pairs": parts["good"], "restore": {"epochs": 2, "target": "distribution"}},
     ]
     config = parse_config({**matrix_of(parts).model_dump(), "datasets": datasets}, MatrixConfig, "matrix")
