@@ -20,6 +20,7 @@ from firstfault.restore.config import RestoreConfig
 from firstfault.restore.preference import train
 from firstfault.restore.sources import read_source
 
+EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "silver-bullet"
 PLAIN_DPO = {"rejected": "solution", "preference_weight": 1.0, "sft_weight": 0.0, "beta": 0.1}
 WAYS: dict[str, dict[str, object]] = {
     "plain LoRA-DPO (TRL)": PLAIN_DPO,
@@ -35,9 +36,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("checkpoint", type=Path)
-    parser.add_argument(
-        "--pairs", default=str(Path(__file__).resolve().parents[1] / "examples/silver-bullet")
-    )
+    parser.add_argument("--pairs", default=str(EXAMPLE))
     parser.add_argument("--base", type=Path, default=BUNDLED)
     parser.add_argument("--size", type=int, default=64, help="pairs, the first ones")
     parser.add_argument("--batch", type=int, default=16)
@@ -68,9 +67,8 @@ def main() -> None:
         print(json.dumps(rows))
         return
     for row in rows:
-        print(
-            f"{row['way']:22} {1000 * row['seconds_per_pair']:7.1f} ms a pair, {row['times_as_fast']:.2f} x"
-        )
+        spent, times = 1000 * float(row["seconds_per_pair"]), row["times_as_fast"]
+        print(f"{row['way']:22} {spent:7.1f} ms a pair, {times} x as fast")
 
 
 def _epoch(checkpoint: Path, pairs: list[Pair], settings: dict[str, object], base: Path, batch: int) -> float:
