@@ -187,6 +187,73 @@ def labels(names: Sequence[str]) -> Markup:
     return _svg(18, "", drawn)
 
 
+class Ruler(NamedTuple):
+    """What lies over the whole width of a `strip`: positions of steps along a text, in percent."""
+
+    edges: tuple[float, ...]
+    """Where steps begin, but the first."""
+    band: tuple[float, float] | None = None
+    """From where to where the ground is shaded."""
+    mark: float | None = None
+    """One place that is marked."""
+
+
+def strip(values: Sequence[float], top: float, height: int, ruler: Ruler, label: str) -> Markup:
+    """Draw many narrow columns side by side, such as one per token; those below 0 hang from their line.
+
+    Args:
+        values: From left to right, the whole width.
+        top: Magnitude that nearly fills the height; above 0.
+        height: In pixels; halved where a value is below 0.
+        ruler: Shared with other strips of the figure.
+        label: What a screen reader says.
+    """
+    zero = height / 2 if min(values, default=0.0) < 0 else height
+    drawn: list[Markup] = []
+    if ruler.band is not None:
+        start, end = ruler.band
+        drawn.append(
+            Markup('<rect class="band" x="{}%" width="{}%" y="0" height="{}"/>').format(
+                start, round(end - start, 2), height
+            )
+        )
+    places = [("grid", edge) for edge in ruler.edges]
+    places += [("mark", ruler.mark)] if ruler.mark is not None else []
+    drawn += [
+        Markup('<line class="{0}" x1="{1}%" x2="{1}%" y1="0" y2="{2}"/>').format(name, place, height)
+        for name, place in places
+    ]
+    lengths = [round(0.85 * zero * max(-1.0, min(1.0, value / top)), 1) for value in values]
+    for name, is_above in (("above", True), ("below", False)):
+        # One path for all of them: a page holds thousands of columns.
+        path = "".join(
+            f"M{place + 0.15:g} {zero:g}v{-length:g}h.7V{zero:g}"
+            for place, length in enumerate(lengths)
+            if length and (length > 0) is is_above
+        )
+        drawn.append(
+            Markup(
+                '<svg viewBox="0 0 {} {}" preserveAspectRatio="none" width="100%" height="{}">'
+                '<path class="{}" d="{}"/></svg>'
+            ).format(max(1, len(values)), height, height, name, path)
+        )
+    drawn.append(Markup('<line class="base" x1="0" x2="100%" y1="{0}" y2="{0}"/>').format(zero))
+    return _svg(height + 1, label, drawn)
+
+
+def spans(names: Sequence[tuple[float, str]]) -> Markup:
+    """Draw names under places of a `strip`, those that would run into the one before left out."""
+    drawn: list[Markup] = []
+    last = -100.0
+    for place, name in names:
+        if place - last >= 1.6 * len(name) + 1:
+            drawn.append(
+                Markup('<text x="{}%" y="13" text-anchor="{}">{}</text>').format(place, _anchor(place), name)
+            )
+            last = place
+    return _svg(18, "", drawn)
+
+
 def curve(points: Sequence[tuple[float, float]], low: float, high: float, label: str) -> Markup:
     """Draw a line through `(x, y)` points, x from the first to the last, y from `low` to `high`."""
     height = 120

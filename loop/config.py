@@ -78,6 +78,9 @@ class RunConfig(Config):
     restore: RestoreConfig = RestoreConfig()
     gate: GateConfig = GateConfig()
     """What the restored model must not have lost; else it is rejected."""
+    profiles: int = Field(default=200, ge=0)
+    """Regressions of each split whose divergence from full precision is computed, drawn by chance where there
+    are more; besides them the examples of the report. 0 computes none."""
     batch_size: int = Field(default=128, ge=1)
     """Solutions that are generated together."""
     threads: int = Field(default=2, ge=1)

@@ -88,6 +88,8 @@ def renew(folder: RunFolder, name: str, reporter: Reporter) -> None:
     folder.verdicts_path(after, Split.HELD_OUT).unlink(missing_ok=True)
     for part in (Split.HELD_OUT, CAPABILITY):
         folder.solutions_path(after, part).unlink(missing_ok=True)
+    # The report's examples follow the pairs.
+    folder.divergences_path(name, Split.MINING).unlink(missing_ok=True)
     shutil.rmtree(folder.restored(name), ignore_errors=True)
     folder.test_pairs_path(name).unlink(missing_ok=True)
     folder.pairs_path(name).unlink()

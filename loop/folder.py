@@ -6,6 +6,7 @@ variants/NAME/               quantized checkpoints
 solutions/MODEL.SPLIT.parquet
 verdicts/MODEL.SPLIT.parquet its wrong solutions, judged
 inspections/MODEL.parquet    what its held-out solutions, right ones too, show without a model
+divergences/MODEL.SPLIT.parquet  full precision along its regressions, token by token
 reviews/MODEL.SPLIT.parquet  what people said of them; beside it what they were asked
 pairs/NAME.parquet           the Silver Bullet pairs
 pairs/NAME.test.parquet      those of problems that are set aside
@@ -81,6 +82,10 @@ class RunFolder:
     def inspections_path(self, model: str) -> Path:
         """What one model's held-out solutions show without a model to judge them."""
         return self.path / "inspections" / f"{model}.parquet"
+
+    def divergences_path(self, model: str, split: Split) -> Path:
+        """How far full precision diverges from one model along its regressions."""
+        return self.path / "divergences" / f"{model}.{split}.parquet"
 
     def reviews_path(self, model: str, split: Split) -> Path:
         """What people said of one model's wrong solutions."""

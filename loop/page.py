@@ -14,7 +14,7 @@ from ..annotate.statistics import Interval
 from ..datasets.funnel import Gate
 from ..datasets.records import ErrorType, Pair
 from ..datasets.showing import clip, harmless
-from . import charts, regular, reviewed, wording
+from . import charts, profiled, regular, reviewed, wording
 from .aligned import aligned_rows
 from .report import ErrorMix, Regression, Report, Role
 
@@ -77,7 +77,10 @@ def _context(report: Report) -> dict[str, Any]:
         "judges": _judges(report),
         "reviewed": reviewed.view(report.reviews) if report.reviews is not None else None,
         "regular": regular.view(report),
+        "located": profiled.locators(report),
         "aligned": aligned_rows,
+        "shaded": profiled.shaded,
+        "profile_of": profiled.view,
         "pair_sides": pair_sides,
         "kinds": _kinds(report.regressions),
     }

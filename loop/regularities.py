@@ -5,7 +5,7 @@ alike; what the panel says of wrong solutions stands beside it, for itself. Meas
 """
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Literal, Self
 
 from ..annotate.hazard import Earliness, HazardComparison, StepHazard
 from ..annotate.lengths import LengthGrowth
@@ -13,7 +13,7 @@ from ..annotate.losses import Losses
 from ..annotate.self_recovery import SelfRecovery, SelfRecoveryComparison
 from ..annotate.statistics import wilson_interval
 from ..annotate.uncommitted import Uncommitted
-from ..datasets.records import Interval, Record
+from ..datasets.records import Interval, Record, Split
 from ..judge.mix import MixComparison
 
 
@@ -69,6 +69,22 @@ class Locator(Record):
             before=before,
             behind=len(partings) - exact - before,
         )
+
+
+LocatorName = Literal["alignment", "divergence", "largest_divergence"]
+"""Where both solutions part; the first token where full precision's most likely one is another; the token
+with the largest KL divergence."""
+Labels = Literal["truth", "panel"]
+"""What says where a first fault is: the problems' programs; the judges, and people who overruled them."""
+
+
+class LocatorRow(Record):
+    """One locator on one set of the headline variant's regressions, against one kind of labels."""
+
+    locator: LocatorName
+    split: Split
+    labels: Labels
+    found: Locator
 
 
 class Regularities(Record):

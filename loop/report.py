@@ -15,7 +15,8 @@ from ..annotate.statistics import Interval, wilson_interval
 from ..datasets.funnel import Gate
 from ..datasets.records import ErrorType, Pair, Problem, Record, Solution, Verdict
 from ..judge.agreement import Agreement
-from .regularities import Regularities
+from .profile import Profile
+from .regularities import LocatorRow, Regularities
 
 MOST_REGRESSIONS = 20
 
@@ -180,6 +181,8 @@ class Regression(Figure):
     """On the quantized solution."""
     pair: Pair | None = None
     """The pair that was made of it, where one was."""
+    profile: Profile | None = None
+    """Both models along the quantized solution, where that was computed."""
 
 
 class Report(Figure):
@@ -203,6 +206,8 @@ class Report(Figure):
     """What became of the headline variant's regressions on mining problems, gate after gate."""
     regularities: Regularities | None = None
     """How the models go wrong: hazards, self-recovery, losses by group and the rest."""
+    locators: tuple[LocatorRow, ...] = ()
+    """How well first faults of the headline variant are found without a judge."""
     training: tuple[TrainingPoint, ...] = ()
     regressions: tuple[Regression, ...] = Field(default=(), max_length=MOST_REGRESSIONS)
     notes: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from pathlib import Path
 from ..datasets.records import Split
 from .config import RunConfig
 from .curation import curate, renew
+from .diverging import diverge
 from .folder import FULL_PRECISION, RunFolder
 from .gating import Gatekeeper
 from .inspecting import inspect_solutions
@@ -88,6 +89,7 @@ def run(config: RunConfig, path: Path, reporter: Reporter | None = None, *, comm
             ("recover", recover),
             ("explain", judge_held_out),
             ("inspect", lambda: inspect_solutions(config, folder, reporter)),
+            ("diverge", lambda: diverge(models, folder, reporter)),
             ("agree", lambda: measure_judges(config, folder)),
         ]
         for stage, work in stages:

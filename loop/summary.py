@@ -17,11 +17,14 @@ from ..restore.adapter import is_adapter
 from ..restore.gate import read_gate
 from ..restore.recovery import recovery
 from .config import RunConfig, write_config
+from .diverging import read_divergences
+from .examples import choose_examples
 from .folder import FULL_PRECISION, RunFolder
 from .inspected import measure_regularities
+from .locators import measure_locators
 from .models import Models, restored_name
+from .profile import Profile
 from .report import (
-    MOST_REGRESSIONS,
     Accuracy,
     ErrorMix,
     FaultPosition,
@@ -62,6 +65,7 @@ def summarise(config: RunConfig, folder: RunFolder, *, command: str = "") -> Rep
         reviews=read_reviews(folder),
         funnel=tuple(Gate.model_validate(gate) for gate in folder.facts("curate").get("funnel", [])),
         regularities=measure_regularities(config, folder),
+        locators=measure_locators(config, folder),
         training=_training(folder, name),
         regressions=_regressions(folder, name),
         notes=_notes(folder),
@@ -162,25 +166,17 @@ def _faults(
 
 
 def _regressions(folder: RunFolder, name: str) -> tuple[Regression, ...]:
-    """Mined regressions to look at: those that pairs were made of first."""
-    if not folder.pairs_path(name).is_file():
-        return ()
-    pairs = {pair.solution_id: pair for pair in read_records(folder.pairs_path(name), Pair)}
-    verdicts = folder.verdicts(name, Split.MINING)
-    cases = wrong_cases(folder, name, Split.MINING)
-    order = {solution_id: place for place, solution_id in enumerate(pairs)}
-    shown = sorted(
-        zip(cases, verdicts, strict=True), key=lambda one: order.get(one[0].solution.id, len(order))
-    )
+    known = read_divergences(folder, name, Split.MINING)
     return tuple(
         Regression(
             problem=case.problem,
             full_precision=case.full_precision,
             quantized=case.solution,
             verdict=verdict,
-            pair=pairs.get(case.solution.id),
+            pair=pair,
+            profile=Profile.of(known[case.solution.id], case.solution) if case.solution.id in known else None,
         )
-        for case, verdict in shown[:MOST_REGRESSIONS]
+        for case, verdict, pair in choose_examples(folder, name)
         if case.full_precision is not None
     )
 

@@ -25,6 +25,8 @@ class Divergence(Record):
     solution_id: str
     steps: tuple[int, ...]
     """0-based step that each token belongs to, in order; text before the first step counts to it."""
+    ends: tuple[int, ...]
+    """Where each token ends in the text, in characters."""
     kl: tuple[float, ...]
     """KL divergence from full precision's prediction to the variant's, in nats."""
     entropy: tuple[float, ...]
@@ -33,6 +35,8 @@ class Divergence(Record):
     """Log-probability of the token under full precision minus that under the variant, in nats."""
     parting: int | None
     """First token at which full precision's most likely one is another than the variant's."""
+    preferred: str | None
+    """Text of full precision's most likely token there."""
 
     @property
     def parting_step(self) -> int | None:
@@ -77,13 +81,23 @@ def divergences(
         starts = [len(prefix_before(solution.text, solution.steps, n)) for n in range(len(solution.steps))]
         start = max(1, len(tokens) - len(places))
         row = torch.tensor([tokens])
-        yield _divergence(
-            solution.id,
-            tuple(max(0, sum(begin < end for begin in starts) - 1) for end in places[start - len(tokens) :]),
-            _log_probabilities(ours, row, start),
-            _log_probabilities(theirs, row, start),
-            row[0, start:],
+        ends = places[start - len(tokens) :]
+        right, quantized = _log_probabilities(ours, row, start), _log_probabilities(theirs, row, start)
+        preferred = right.argmax(-1)
+        differs = (preferred != quantized.argmax(-1)).nonzero()
+        parting = int(differs[0, 0]) if len(differs) else None
+        yield Divergence(
+            solution_id=solution.id,
+            steps=tuple(max(0, sum(begin < end for begin in starts) - 1) for end in ends),
+            ends=tuple(ends),
+            **_figures(right, quantized, row[0, start:]),
+            parting=parting,
+            preferred=None if parting is None else _text(int(preferred[parting]), tokenizer),
         )
+
+
+def _text(token: int, tokenizer: Any) -> str:
+    return tokenizer.decode([token])
 
 
 def _tokens(prompt: str, text: str, tokenizer: Any) -> tuple[list[int], list[int]]:
@@ -101,21 +115,15 @@ def _log_probabilities(model: Any, row: Tensor, start: int) -> Tensor:
     return torch.log_softmax(logits.float(), dim=-1).cpu()
 
 
-def _divergence(
-    solution_id: str, steps: tuple[int, ...], ours: Tensor, theirs: Tensor, tokens: Tensor
-) -> Divergence:
+def _figures(ours: Tensor, theirs: Tensor, tokens: Tensor) -> dict[str, tuple[float, ...]]:
     p = ours.exp()
-    differs = (ours.argmax(-1) != theirs.argmax(-1)).nonzero()
     written = tokens[:, None]
-    return Divergence(
-        solution_id=solution_id,
-        steps=steps,
+    return {
         # Rounding can push a sum of equals below nought.
-        kl=_floats((p * (ours - theirs)).sum(-1).clamp(min=0)),
-        entropy=_floats(-(p * ours).sum(-1)),
-        margin=_floats((ours.gather(1, written) - theirs.gather(1, written))[:, 0]),
-        parting=int(differs[0, 0]) if len(differs) else None,
-    )
+        "kl": _floats((p * (ours - theirs)).sum(-1).clamp(min=0)),
+        "entropy": _floats(-(p * ours).sum(-1)),
+        "margin": _floats((ours.gather(1, written) - theirs.gather(1, written))[:, 0]),
+    }
 
 
 def _floats(values: Tensor) -> tuple[float, ...]:

@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from ...datasets.records import Drawn, VerdictStatus
+from .answering import notes
 from .form import (
     CORRECTED_STEP,
     ERROR_TYPE,
@@ -48,7 +49,12 @@ def make_entry(candidate: Candidate, sampled: Sampled, run: str, opinions: str |
     around = sampled.suggestion.first_fault if sampled.suggestion is not None else None
     fields = {PROBLEM: question, SOLUTION: steps_to_markdown(solution.steps or (solution.text,), around)}
     if full_precision is not None:
-        fields[FULL_PRECISION] = steps_to_markdown(full_precision.steps or (full_precision.text,))
+        steps = full_precision.steps or (full_precision.text,)
+        # Where they part is mostly what judges suggest, so who is shown no suggestion is not told.
+        told = notes(steps, solution.steps or (solution.text,)) if sampled.suggestion is not None else None
+        fields[FULL_PRECISION] = (
+            steps_to_markdown(steps) if told is None else steps_to_markdown(steps, told.parting, told.by_step)
+        )
     if opinions is not None:
         fields[OPINIONS] = opinions
     metadata: dict[str, Any] = {

@@ -33,7 +33,8 @@ not the first.
 4. Pick the kind of error. Write the step as it should be, if you can; a word on why helps others.
 
 What is picked already is what judges found. They are sometimes wrong, and some suggestions are wrong on \
-purpose: check before you accept. Full precision solved it, but there are other right ways.
+purpose: check before you accept. Full precision solved it, but there are other right ways: "they part here" \
+at one of its steps comes from comparing the texts, and may be a fault or another right way.
 
 **Submit** what you are sure of, **save as draft** what you want to come back to, **discard** what can't be \
 judged at all (a broken problem, a wrong reference answer).

@@ -1,6 +1,6 @@
 """A solution as Markdown: its steps, numbered, and of a very long one the part that matters."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ...datasets.showing import clip
 from ..steps import bare_step
@@ -14,7 +14,9 @@ LAST_STEPS = 3
 AROUND_THE_FAULT = 2
 
 
-def steps_to_markdown(steps: Sequence[str], around: int | None = None) -> str:
+def steps_to_markdown(
+    steps: Sequence[str], around: int | None = None, notes: Mapping[int, str] | None = None
+) -> str:
     """Write the steps of a solution under their numbers, from 1, each in a paragraph of its own.
 
     What a step itself says of its number is dropped where it is the same. Of a solution that goes on and
@@ -23,6 +25,7 @@ def steps_to_markdown(steps: Sequence[str], around: int | None = None) -> str:
     Args:
         steps: The steps as written.
         around: Index of a step that is shown with its neighbours, however late it comes.
+        notes: Words of our own beside the number of a step, by its index.
     """
     shown: list[str] = []
     left_out = 0
@@ -39,7 +42,9 @@ def steps_to_markdown(steps: Sequence[str], around: int | None = None) -> str:
             shown.append(_gap(left_out))
             left_out = 0
         content = clip(bare_step(step, index + 1).strip(), MOST_CHARACTERS)
-        shown.append(labelled(f"Step {index + 1}", content))
+        # In the label, which no text can imitate.
+        note = f" ({notes[index]})" if notes is not None and index in notes else ""
+        shown.append(labelled(f"Step {index + 1}{note}", content))
     return "\n\n".join(shown)
 
 

@@ -1,17 +1,20 @@
 """A report with invented figures, as a run would fill it."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
+from divergent import diverging
 from firstfault.annotate.argilla.agreement import measure_reviews
 from firstfault.annotate.argilla.asking import What
 from firstfault.annotate.argilla.figures import ReviewFigures
 from firstfault.annotate.compare import Measurement
 from firstfault.annotate.statistics import Interval
-from firstfault.datasets.records import ErrorType, Finish, Pair, Problem, Solution, Subtype, Verdict
+from firstfault.datasets.records import ErrorType, Finish, Pair, Problem, Solution, Split, Subtype, Verdict
 from firstfault.judge.agreement import Agreement
+from firstfault.loop.profile import Profile
+from firstfault.loop.regularities import Locator, LocatorRow
 from firstfault.loop.report import (
     Accuracy,
     ErrorMix,
@@ -143,10 +146,29 @@ def regression(number: int) -> Regression:
         steps=4,
         error_type=kind,
     )
-    restored = sides["full_precision"] if number % 4 != 1 else None
     return Regression(
-        problem=problem, restored=restored, verdict=verdict, pair=pair if number % 5 != 1 else None, **sides
+        problem=problem,
+        restored=sides["full_precision"] if number % 4 != 1 else None,
+        verdict=verdict,
+        pair=pair if number % 5 != 1 else None,
+        profile=profile(sides["quantized"]) if number % 3 != 1 else None,
+        **sides,
     )
+
+
+def profile(solution: Solution) -> Profile:
+    """A divergence that peaks at 18, one token per character."""
+    peak = solution.text.index("18")
+    kl = [1.9 if place in (peak, peak + 1) else 0.01 for place in range(len(solution.text))]
+    found = diverging(solution, range(1, len(kl) + 1), kl, peak + 1)
+    return Profile.of(found, solution)
+
+
+def locators() -> Iterator[LocatorRow]:
+    for name, hits in (("alignment", 98), ("divergence", 95), ("largest_divergence", 87)):
+        for labels in ("truth", "panel"):
+            steps = [(0 if place < hits else 1, 0) for place in range(99)]
+            yield LocatorRow(locator=name, split=Split.HELD_OUT, labels=labels, found=Locator.of(steps))
 
 
 PEOPLE = (
@@ -240,6 +262,7 @@ def make_report() -> Report:
             ),
         ),
         reviews=review_figures(),
+        locators=tuple(locators()),
         training=tuple(
             TrainingPoint(
                 step=k,

@@ -1,4 +1,5 @@
 import json
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -65,6 +66,8 @@ KEPT = {
     "split",
     "chosen_from",
     "headline",
+    "locator",
+    "labels",
 }
 
 
@@ -82,9 +85,9 @@ def spoil(value, text):
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_adds_no_element_and_no_attribute_to_the_page(sample_report, text):
-    harmless_page, hostile_page = (
-        Outline(render(spoil(sample_report, planted))) for planted in ("calm words", text)
-    )
+    # As long, and with spaces at the same places: which tokens are shaded hangs on that.
+    calm = re.sub(r"\S", "x", text)
+    harmless_page, hostile_page = (Outline(render(spoil(sample_report, planted))) for planted in (calm, text))
     assert hostile_page.elements == harmless_page.elements
 
 

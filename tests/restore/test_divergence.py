@@ -59,11 +59,13 @@ def test_every_token_is_as_it_is_by_hand(tiny_model, other):
         assert found.entropy[place] == pytest.approx(float(entropy), abs=1e-4)
         assert found.margin[place] == pytest.approx(float(p[token] - q[token]), abs=1e-4)
         if parting is None and p.argmax() != q.argmax():
-            parting = place
+            parting, preferred = place, tokenizer.decode([int(p.argmax())])
         before = [*before, token]
     assert parting is not None
-    assert found.parting == parting
-    # The byte-level tokenizer has a token per character: those of the answer line are its step.
+    assert (found.parting, found.preferred) == (parting, preferred)
+    # The byte-level tokenizer has a token per character.
+    assert found.ends == tuple(range(1, len(one.text) + 1))
+    # Those of the answer line are its step.
     answer = len(tokenizer(STEPS[1], add_special_tokens=False)["input_ids"])
     assert found.steps == (0,) * (len(written) - answer) + (1,) * answer
 
@@ -73,7 +75,7 @@ def test_a_model_does_not_diverge_from_itself(tiny_model):
     assert found is not None
     assert set(found.kl) == {0.0}
     assert set(found.margin) == {0.0}
-    assert (found.parting, found.parting_step) == (None, None)
+    assert (found.parting, found.parting_step, found.preferred) == (None, None, None)
     assert min(found.entropy) > 0
 
 
@@ -89,9 +91,11 @@ def test_the_steps_of_a_divergence_are_those_of_its_tokens():
     one = Divergence(
         solution_id="s",
         steps=(0, 0, 1),
+        ends=(2, 3, 5),
         kl=(0.1, 0.3, 0.2),
         entropy=(1, 1, 1),
         margin=(0, 0, 0),
         parting=2,
+        preferred="7",
     )
     assert (one.parting_step, one.most_divergent_step) == (1, 0)

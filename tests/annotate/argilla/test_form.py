@@ -4,6 +4,7 @@ import pytest
 from firstfault.annotate.argilla.entry import make_entry
 from firstfault.annotate.argilla.form import (
     ERROR_TYPE,
+    FULL_PRECISION,
     MOST_STEPS,
     NO_FAULT,
     SOLUTION,
@@ -61,3 +62,25 @@ def test_only_a_suggestion_opens_what_is_left_out(is_suggested: bool, shown: lis
     numbers = [int(number) for number in re.findall(r"\*\*Step (\d+):\*\*", made.content["fields"][SOLUTION])]
     assert numbers == [*range(1, 58), *shown, 148, 149, 150]
     assert "\\frac{1}{2}$" in made.content["fields"]["problem"]
+
+
+@pytest.mark.parametrize("is_suggested", [True, False])
+def test_where_solutions_part_is_told_only_beside_a_suggestion(is_suggested: bool):
+    # Else a reviewer who is to judge blind would know where to look.
+    steps = ("2 + 3 = 5", "5 * 4 = 18", "18 - 1 = 17")
+    right = ("2 + 3 = 5", "5 * 4 = 20", "20 - 1 = 19")
+    problem = Problem(question="?", answer="19")
+    solution, full = (
+        Solution(problem_id=problem.id, model=model, text="\n".join(written), steps=written)
+        for model, written in (("q", steps), ("f", right))
+    )
+    verdict = Verdict(solution_id=solution.id, judge="panel", status=VerdictStatus.FAULTY, first_fault=1)
+    sampled = Sampled(
+        solution_id=solution.id, steps=3, drawn=Drawn.RANDOM, suggestion=verdict if is_suggested else None
+    )
+    fields = make_entry(Candidate(problem, solution, full, verdict), sampled, "run").content["fields"]
+    assert ("part" in fields[FULL_PRECISION]) is is_suggested
+    assert fields[FULL_PRECISION].startswith("**Step 1:** 2 + 3 = 5\n\n**Step 2")
+    assert "**Step 2 (they part here):** 5 * 4 = 20" in fields[FULL_PRECISION] or not is_suggested
+    # The solution that is judged carries no mark.
+    assert "part" not in fields[SOLUTION]

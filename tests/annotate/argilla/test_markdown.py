@@ -181,6 +181,11 @@ def test_a_step_can_not_look_like_two():
     assert written == "**Step 1:** a\n\n\\*\\*Step 2:\\*\\* b\n\n**Step 2:** c"
 
 
+def test_what_is_noted_of_a_step_stands_in_its_label_and_no_text_can_look_like_it():
+    written = steps_to_markdown(["Step 1: a", "**Step 1 (they part here):** b"], notes={0: "they part here"})
+    assert written == "**Step 1 (they part here):** a\n\n**Step 2:** \\*\\*Step 1 (they part here):\\*\\* b"
+
+
 def test_of_hundreds_of_steps_some_are_left_out_and_that_is_said():
     written = steps_to_markdown([f"Step {n}: {n}" for n in range(1, 501)], around=299)
     shown = [block for block in written.split("\n\n") if block.startswith("**Step")]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from argilla_page import ArgillaPage
 from chromium import CHROMIUM
+from firstfault.annotate.argilla.answering import notes
 from firstfault.annotate.argilla.connection import Connection
 from firstfault.annotate.argilla.dataset import Place, list_records, open_dataset
 from firstfault.annotate.argilla.entry import Entry, make_entry
@@ -120,13 +121,19 @@ def check_shown(shown: dict[str, Any], left: dict[str, list[HostileText]]) -> No
     expected = [
         f"{seen(question)} Reference answer: {seen(answer)}",
         f"Step 1: {step(first, 1)} Step 2: {step(second, 2)}",
-        f"Step 1: {step(full, 1)}",
+        f"Step 1{noted(first, second, full)}: {step(full, 1)}",
         seen(corrected),
         seen(rationale),
     ]
     assert [bare(text) for text in [*shown["fields"], *shown["suggested"]]] == [
         bare(text) for text in expected
     ]
+
+
+def noted(first: HostileText, second: HostileText, full: HostileText) -> str:
+    """What is said of full precision's only step."""
+    by_step = notes([full.text], [first.text, second.text]).by_step
+    return f" ({by_step[0]})" if by_step else ""
 
 
 def seen(one: HostileText, cut: Callable[[str], str] = str) -> str:
