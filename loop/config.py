@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar, cast
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from ..annotate.engines.config import EngineConfig
 from ..annotate.engines.engine import Sampling
 from ..annotate.prompts import PromptFormat
 from ..datasets.abacus import LARGEST, LEVELS
@@ -69,6 +70,8 @@ class RunConfig(Config):
     prompt: PromptFormat = PromptFormat()
     sampling: Sampling = Sampling(max_tokens=320)
     """How solutions are generated, the same for every model."""
+    engine: EngineConfig = EngineConfig()
+    """What they are generated with."""
     variants: tuple[Recipe, ...] = Field(min_length=1)
     """Quantized versions to make and measure."""
     headline: str | None = None
@@ -158,6 +161,10 @@ def resolve_paths(config: RunConfig, folder: Path) -> RunConfig:
     changes: dict[str, Any] = {}
     if config.model is not None:
         changes["model"] = (folder / config.model).resolve()
+    if config.engine.python is not None:
+        # Not resolved: an environment's interpreter is a link, and what it links to knows no environment.
+        python = (folder / config.engine.python).absolute()
+        changes["engine"] = config.engine.model_copy(update={"python": python})
     files = config.problems.files
     if files is not None:
         resolved = ProblemFiles(

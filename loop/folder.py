@@ -27,6 +27,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ..annotate.engines.config import EngineConfig
 from ..annotate.engines.endpoint import Budget
 from ..annotate.reviews import overrule
 from ..datasets.errors import ConfigError, InputError
@@ -113,6 +114,11 @@ class RunFolder:
         """What language models were asked for this run, unless the configuration names another place."""
         return self.path / "ledger.sqlite"
 
+    @property
+    def engine_log(self) -> Path:
+        """What the servers that were started for this run have written."""
+        return self.path / "work" / "vllm.log"
+
     def facts_path(self, stage: str) -> Path:
         """Figures of a stage."""
         return self.path / "facts" / f"{stage}.json"
@@ -171,8 +177,8 @@ class RunFolder:
         text = write_config(config)
         if self.config_path.is_file():
             there = self.read_config()
-            if _without_budget(there) == _without_budget(config):
-                # More money may be spent on the same run.
+            if _that_counts(there) == _that_counts(config):
+                # More money may be spent on the same run, and vLLM may be elsewhere.
                 if there != config:
                     write_text(self.config_path, text)
             else:
@@ -234,5 +240,8 @@ class RunFolder:
         return self.path / "work" / f"{stage.replace(os.sep, '-')}.jsonl"
 
 
-def _without_budget(config: RunConfig) -> RunConfig:
-    return config.model_copy(update={"judge": config.judge.model_copy(update={"budget": Budget()})})
+def _that_counts(config: RunConfig) -> RunConfig:
+    """The configuration without what its results don't depend on."""
+    engine = EngineConfig(name=config.engine.name)
+    judge = config.judge.model_copy(update={"budget": Budget()})
+    return config.model_copy(update={"judge": judge, "engine": engine})

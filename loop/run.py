@@ -12,6 +12,7 @@ from ..datasets.records import Split
 from .config import RunConfig
 from .curation import curate, renew
 from .diverging import diverge
+from .engines import check_engine
 from .folder import FULL_PRECISION, RunFolder
 from .gating import Gatekeeper
 from .inspecting import inspect_solutions
@@ -49,10 +50,10 @@ def run(config: RunConfig, path: Path, reporter: Reporter | None = None, *, comm
     torch.set_num_threads(config.threads)
     reporter = reporter or Reporter()
     folder = RunFolder(path)
-    with folder.locked():
+    with folder.locked(), Models(config, folder, reporter) as models:
         folder.sweep()
         folder.claim(config)
-        models = Models(config, folder)
+        check_engine(config.engine, reporter, config.variants)
         gatekeeper = Gatekeeper(config.gate, reporter)
         name = config.main.name
         after = restored_name(name)

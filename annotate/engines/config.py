@@ -19,7 +19,7 @@ class EngineConfig(Config):
     name: Literal["transformers", "vllm"] = "transformers"
     """`transformers`, in this process, or `vllm`, a server in an environment of its own."""
     url: str | None = None
-    """Of a vLLM that runs already, e.g. `http://localhost:8000/v1`; left out, one is started for each model."""
+    """Of a vLLM that runs already, e.g. `http://localhost:8000/v1`; left out, each model gets one started."""
     api_key_env: str | None = None
     """Environment variable that holds the key of that server, where it wants one."""
     python: Path | None = None

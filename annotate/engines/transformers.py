@@ -51,7 +51,8 @@ class TransformersEngine:
         self.model = model.eval()
         self.tokenizer = tokenizer
         self.batch_size = batch_size
-        self.tokens = Tokens(tokenizer, prompt_format or PromptFormat())
+        self.prompt_format = prompt_format or PromptFormat()
+        self.tokens = Tokens(tokenizer, self.prompt_format)
         self._name = name
         use_grouped_attention(model)
 

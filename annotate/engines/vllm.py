@@ -1,9 +1,9 @@
 """Generation with vLLM, over HTTP: one that this process started, or one that runs already.
 
-Prompts go as token ids, and what comes back are token ids, so that both are exactly what the transformers engine
-works on. Settings of a model's own that would shape its answers are overruled, as there. vLLM's arithmetic
-depends on what else it works on at the moment: a greedy completion may differ where two tokens are all but equally
-likely, from transformers' and from one run to the next.
+Prompts go as token ids, and what comes back are token ids, so that both are exactly what the transformers
+engine works on. Settings of a model's own that would shape its answers are overruled, as there. vLLM's
+arithmetic depends on what else it works on at the moment: a greedy completion may differ where two tokens
+are all but equally likely, from transformers' and from one run to the next.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 _CHECK_EVERY = 16
 """As in `decoding.py`, so that a loop is cut at the same place."""
 _REPETITION = {"min_pattern_size": 12, "max_pattern_size": 512, "min_count": 6}
-"""When the server may give up a completion: always later than where `_CHECK_EVERY` finds the loop (4 copies and 48
-characters; 6 copies of 12 tokens have both, and 16 tokens more). A shorter pattern is one of 12 tokens or more, too."""
+"""When the server may give up a completion: always later than where we find the loop. That takes 4 copies and
+48 characters, which 6 copies of 12 tokens have before their last 16. A loop of fewer than 12 tokens is also
+one of some multiple."""
 
 
 class Scored(NamedTuple):
@@ -130,10 +131,8 @@ class VLLMEngine:
         for number, (prompt, ids) in enumerate(zip(prompts, encoded, strict=True)):
             if self._limit is not None and len(ids) >= self._limit:
                 # A prompt that fills the context leaves no room to answer: cut off before it began.
-                yield (
-                    number,
-                    [Completion(prompt.key, one, "", Finish.LENGTH, 0) for one in _samples(sampling)],
-                )
+                samples = range(sampling.samples)
+                yield number, [Completion(prompt.key, one, "", Finish.LENGTH, 0) for one in samples]
             else:
                 requests.append(Request(number, self._body(ids, sampling), _asked(prompt)))
         for number, choices in self._client.answers(requests):
@@ -210,7 +209,7 @@ class VLLMEngine:
         return Completion(key, sample, self.tokens.text(tokens, after=prompt), finish, len(tokens))
 
     def _ended(self, choice: Choice) -> tuple[list[int], Finish]:
-        """What is kept of a completion, and how it ended: where the transformers engine would have ended it."""
+        """What is kept of a completion and how it ended: as the transformers engine would have."""
         tokens = choice.tokens
         if repeats(self.tokens.text(tokens)):
             for length in range(_CHECK_EVERY, len(tokens) + 1, _CHECK_EVERY):
@@ -227,10 +226,6 @@ class VLLMEngine:
 def _asked(prompt: Prompt) -> Ask:
     texts = (prompt.question, prompt.prefix)
     return Ask(prompt.key, tuple(Message(role="user", content=text) for text in texts if text))
-
-
-def _samples(sampling: Sampling) -> range:
-    return range(sampling.samples)
 
 
 def _seed(seed: int, ids: list[int]) -> int:

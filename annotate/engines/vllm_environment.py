@@ -7,8 +7,7 @@ from ..environments import Environment
 
 ON_PROCESSORS = "0.32.0"
 ON_GPUS = "0.33.0"
-_INSTEAD = "name an environment that has vLLM by engine.python, a running server by engine.url, "
-_INSTEAD += "or set engine: transformers"
+_INSTEAD = "name an environment that has vLLM by engine.python, or set engine: transformers"
 
 
 def has_gpu() -> bool:

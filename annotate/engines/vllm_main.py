@@ -2,9 +2,9 @@
 
     python vllm_main.py ARGUMENTS...
 
-Runs in vLLM's own environment, as a script: it imports nothing of ours, and nothing of ours imports it. Standard
-input is a pipe of whoever started it; when that ends, so does the whole process group. So does it when the server
-itself is killed: its engine is a process of its own, which would stay.
+Runs in vLLM's own environment, as a script: it imports nothing of ours, and nothing of ours imports it.
+Standard input is a pipe of whoever started it; when that ends, so does the whole process group. So does it
+when the server itself is killed: its engine is a process of its own, which would stay.
 """
 
 import os

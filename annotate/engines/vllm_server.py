@@ -31,9 +31,8 @@ _STAGES = (
     ("Resolved architecture", "reading the model"),
     ("Initializing a V1 LLM engine", "starting the engine"),
     ("Starting to load model", "loading weights"),
-    ("torch.compile", "compiling"),
-    ("KV cache", "making room for keys and values"),
-    ("Starting vLLM", "opening the port"),
+    ("KV cache size", "making room for keys and values"),
+    ("Starting vLLM server", "opening the port"),
 )
 _FAULT = re.compile(r"\b(\w*(?:Error|Exception)): (?!Engine core initialization failed)(.+)")
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -65,7 +64,6 @@ class VLLMServer:
         log: File that it writes to.
         config: How it is started.
         adapter: A LoRA adapter that is put on the model.
-        threads: Processor threads that it computes with; all when left out.
         report: Told what it is doing while it starts.
         say: Shown the end of its log if it doesn't start, line by line.
 
@@ -83,7 +81,6 @@ class VLLMServer:
         log: Path,
         config: EngineConfig,
         adapter: Path | None = None,
-        threads: int | None = None,
         report: Callable[[str], object] = lambda stage: None,
         say: Callable[[str], object] = lambda line: None,
     ) -> None:
@@ -105,7 +102,7 @@ class VLLMServer:
         self._from = log.stat().st_size if log.exists() else 0
         command = [str(python), str(_MAIN), *options, *config.arguments]
         try:
-            self._child = Child(command, log, self._environment(config, threads))
+            self._child = Child(command, log, self._environment(config))
         except OSError as error:
             hint = "Name the interpreter of an environment that has vLLM by engine.python"
             raise EndpointError(f"{python}: {error.strerror or error}", hint=hint) from error
@@ -142,14 +139,13 @@ class VLLMServer:
     ) -> None:
         self.stop()
 
-    def _environment(self, config: EngineConfig, threads: int | None) -> dict[str, str]:
+    def _environment(self, config: EngineConfig) -> dict[str, str]:
         handed = {
             name: value for name, value in os.environ.items() if name.startswith((*_PREFIXES, *HANDED_ON))
         }
         return {
             # Unset it takes as much of the memory as it finds.
             "VLLM_CPU_KVCACHE_SPACE": str(config.kv_cache_gb),
-            **({} if threads is None else {"OMP_NUM_THREADS": str(threads)}),
             **handed,
             "VLLM_API_KEY": self._key,
             "VLLM_NO_USAGE_STATS": "1",
