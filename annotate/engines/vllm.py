@@ -76,7 +76,7 @@ class VLLMEngine:
         own: Any = tokenizer.eos_token_id
         self._ends = tuple(dict.fromkeys([*ends, *([] if own is None else [int(own)])]))
         self._name = name
-        self._served = served
+        self.served = served
         limits = [one for one in (limit, served.limit) if one is not None]
         self._limit = min(limits) if limits else None
         endpoint = (config or EngineConfig(name="vllm")).endpoint(served.model, served.url)
@@ -187,7 +187,7 @@ class VLLMEngine:
             room = min(room, self._limit - len(ids))
         is_greedy = sampling.temperature == 0
         return {
-            "model": self._served.model,
+            "model": self.served.model,
             "prompt": ids,
             "max_tokens": room,
             # Greedy samples are all the same, and vLLM refuses to make more than one.
