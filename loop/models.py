@@ -95,10 +95,6 @@ class Models:
     ) -> None:
         self.release()
 
-    def release(self) -> None:
-        """Forget the loaded model, before others are loaded that memory must hold."""
-        self._loaded = None
-
     def renderer(self) -> Callable[[str, str], str]:
         """Makes the prompt text of (question, prefix)."""
         tokenizer = load_tokenizer(self.base)

@@ -48,7 +48,7 @@ def load_model(
     import transformers
 
     auto: Any = transformers.AutoModelForCausalLM
-    config = read_config(folder)
+    config = read_weighted(folder)
     tokenizer = load_tokenizer(folder)
     options: dict[str, Any] = {}
     quantization = config.get("quantization_config")
@@ -114,7 +114,7 @@ def quantizes_activations(quantization: dict[str, Any]) -> bool:
     return any(group.get("input_activations") is not None for group in groups.values())
 
 
-def read_config(folder: Path) -> dict[str, Any]:
+def read_weighted(folder: Path) -> dict[str, Any]:
     """Read the configuration of a model folder that has weights.
 
     Raises:

@@ -20,7 +20,7 @@ from ..prompts import PromptFormat
 from .chat import Ask, Message
 from .config import EngineConfig
 from .engine import Completion, Prompt, Sampling
-from .loading import load_tokenizer, read_config
+from .loading import load_tokenizer, read_weighted
 from .loops import repeats
 from .tokens import Tokens
 from .vllm_client import Choice, CompletionsClient, Request
@@ -97,7 +97,7 @@ class VLLMEngine:
         Raises:
             ModelError: If the folder is missing, incomplete or can't be read.
         """
-        limit: Any = read_config(folder).get("max_position_embeddings")
+        limit: Any = read_weighted(folder).get("max_position_embeddings")
         return cls(
             served,
             load_tokenizer(folder),

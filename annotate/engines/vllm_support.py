@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ...datasets.errors import ModelError
-from .loading import quantizes_activations, read_config
+from .loading import quantizes_activations, read_weighted
 
 SERVED_BITS = (4, 8)
 """Bits of integer weights that vLLM has kernels for, on processors and on GPUs alike."""
@@ -23,7 +23,7 @@ def unserved(folder: Path, adapter: Path | None = None) -> str | None:
     Raises:
         ModelError: If the folder is missing, incomplete or can't be read.
     """
-    quantization: dict[str, Any] = read_config(folder).get("quantization_config") or {}
+    quantization: dict[str, Any] = read_weighted(folder).get("quantization_config") or {}
     if not quantization:
         return None
     if str(quantization.get("quant_method")).lower() == "compressed-tensors":
@@ -68,7 +68,7 @@ def stored_type(folder: Path) -> str:
     Raises:
         ModelError: If the folder can't be read.
     """
-    config = read_config(folder)
+    config = read_weighted(folder)
     return "float32" if str(config.get("dtype") or config.get("torch_dtype")) == "float32" else "auto"
 
 
@@ -78,7 +78,7 @@ def end_tokens(folder: Path) -> list[int]:
     Raises:
         ModelError: If the folder can't be read.
     """
-    config = read_config(folder)
+    config = read_weighted(folder)
     path = folder / "generation_config.json"
     try:
         own = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else config

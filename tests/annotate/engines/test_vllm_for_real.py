@@ -78,7 +78,7 @@ def make_adapter(model: Path, out: Path) -> Path:
     with torch.no_grad():
         for name, weight in adapted.named_parameters():
             if "lora_B" in name:
-                weight.normal_(std=0.02)
+                weight.normal_(std=0.15)
     adapted.save_pretrained(str(out))
     return out
 
@@ -120,8 +120,8 @@ def test_an_adapter_changes_answers_as_in_transformers(both: Both):
     ours = by_key(both.vllm_adapted.generate(PROMPTS, GREEDY))
     theirs = by_key(both.transformers_adapted.generate(PROMPTS, GREEDY))
     plain = by_key(both.vllm.generate(PROMPTS, GREEDY))
-    assert agreement(ours, theirs) >= 0.8
-    assert agreement(ours, plain) < 0.8
+    assert agreement(ours, theirs) >= 0.7
+    assert agreement(ours, plain) < 0.7
 
 
 @pytest.mark.parametrize("adapted", [False, True])
