@@ -1,9 +1,9 @@
 """The measure stage through the vLLM engine against a hand-written loop that keeps the same server as busy.
 
 The bundled model, rounded to 4 bits, solves the same held-out problems both ways, in turn, on one server.
-Ours is the whole stage: tokens, requests, loops looked for, every answer journaled on disk, graded, and written
-as Parquet. Theirs renders and tokenizes, posts as many requests at a time, and counts the tokens of the
-answers.
+Ours is the whole stage: tokens, requests, loops looked for, every answer journaled on disk, graded, and
+written as Parquet. Theirs renders and tokenizes, posts as many requests at a time, and counts the tokens
+of the answers.
 
     python benchmarks/vllm_engine.py [--python VLLM/bin/python] [--problems 300] [--rounds 5] [--json]
 """
