@@ -111,7 +111,7 @@ def _variant(config: RunConfig, folder: RunFolder, name: str) -> VariantReport:
         behaviour["restored"] = measure(restored)
     return VariantReport(
         method=recipe.method,
-        scheme=f"{recipe.scheme} g{recipe.group}" if recipe.group else recipe.scheme,
+        scheme=recipe.description,
         weight_bits=recipe.bits.weight_bits,
         footprint=Footprint(bits_per_weight=made.get("bits_per_weight"), size_bytes=made.get("size_bytes")),
         accuracy=_accuracy(comparison, restored),
