@@ -34,6 +34,10 @@ def quantize(
     scheme: Annotated[str, typer.Option(help="W4A16, W3A16, W2A16, W8A16 or W8A8.")] = "W4A16",
     group_size: Annotated[int | None, typer.Option(help="Weights that share a scale.")] = None,
     asymmetric: Annotated[bool, typer.Option("--asymmetric", help="With zero points.")] = False,
+    recipe_file: Annotated[
+        Path | None,
+        typer.Option("--recipe", help="YAML file of a recipe, instead of these.", show_default=False),
+    ] = None,
     problems: Annotated[
         Path | None, typer.Option(help="Problems to calibrate on; never held-out ones.")
     ] = None,
@@ -44,13 +48,17 @@ def quantize(
     from ..annotate.engines.loading import load_tokenizer
     from ..annotate.prompts import PromptFormat
     from ..datasets.problem_sets import load_problems
-    from ..loop.config import parse_config
+    from ..loop.config import parse_config, read_yaml
     from ..loop.progress import Reporter
     from ..quant.quantize import quantize as quantize_model
     from ..quant.recipes import Recipe
 
     fields = {"method": method, "scheme": scheme, "group_size": group_size, "symmetric": not asymmetric}
-    recipe = parse_config(fields, Recipe, "recipe")
+    if recipe_file is not None:
+        if (method, scheme, group_size, asymmetric) != ("rtn", "W4A16", None, False):
+            raise ConfigError("--recipe says all of it itself", hint="Leave the other options out")
+        fields = read_yaml(recipe_file)
+    recipe = parse_config(fields, Recipe, "recipe" if recipe_file is None else str(recipe_file))
     texts: list[str] = []
     if problems is not None:
         tokenizer = load_tokenizer(model)

@@ -11,6 +11,7 @@ reviews/MODEL.SPLIT.parquet  what people said of them; beside it what they were 
 pairs/NAME.parquet           the Silver Bullet pairs
 pairs/NAME.test.parquet      those of problems that are set aside
 restored/NAME/               what restoring added to the variant, and its card
+sensitivity.json, mixed.yaml which modules are fragile, and a recipe that keeps them
 facts/STAGE.json             figures of a stage that are not records
 ledger.sqlite                what language models were asked and have answered
 report.html, report.json
@@ -108,6 +109,11 @@ class RunFolder:
     def test_pairs_path(self, name: str) -> Path:
         """The pairs of problems that are set aside for the test part."""
         return self.path / "pairs" / f"{name}.test.parquet"
+
+    @property
+    def sensitivity_path(self) -> Path:
+        """How much each module of the headline variant costs, where that was measured."""
+        return self.path / "sensitivity.json"
 
     @property
     def ledger_path(self) -> Path:

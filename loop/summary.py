@@ -39,6 +39,7 @@ from .report import (
     positions,
 )
 from .report_file import JSON_NAME, read_report, write_report
+from .sensing import read_sensitivity
 from .stages import wrong_cases
 
 _LIBRARIES = ("firstfault", "torch", "transformers", "llmcompressor", "compressed-tensors", "trl", "peft")
@@ -66,6 +67,7 @@ def summarise(config: RunConfig, folder: RunFolder, *, command: str = "") -> Rep
         funnel=tuple(Gate.model_validate(gate) for gate in folder.facts("curate").get("funnel", [])),
         regularities=measure_regularities(config, folder),
         locators=measure_locators(config, folder),
+        sensitivity=read_sensitivity(folder),
         training=_training(folder, name),
         regressions=_regressions(folder, name),
         notes=_notes(folder),
