@@ -6,7 +6,7 @@ modules drawn at random. No arm gets fewer bytes than the mixed one but for the 
 
     firstfault quickstart --out RUN
     firstfault sensitivity RUN
-    python benchmarks/mixed_precision.py RUN --out FOLDER [--budget 4.0=W3A16:16 --budget 4.125=W4A16:128] [--json]
+    python benchmarks/mixed_precision.py RUN --out FOLDER [--budget 4.0=W3A16:16] [--json]
 
 Finished arms are kept in FOLDER and not done again.
 """
@@ -133,7 +133,8 @@ def _tell(row: dict[str, Any]) -> None:
     accuracy, drop = row["accuracy"], row["drop"]
     line = (
         f"{row['budget']:g} {row['arm']:<13} {row['recipe']:<34} {row['bits_per_weight']:.3f} bits "
-        f"{row['size_bytes']} bytes  {accuracy['value']:.1%} ({accuracy['low']:.1%} to {accuracy['high']:.1%}), "
+        f"{row['size_bytes']} bytes  {accuracy['value']:.1%} "
+        f"({accuracy['low']:.1%} to {accuracy['high']:.1%}), "
         f"drop {drop['value']:+.1%} ({drop['low']:+.1%} to {drop['high']:+.1%})"
     )
     if "mcnemar_p" in row:

@@ -29,7 +29,7 @@ def sensitivity(
     apart: Annotated[
         bool, typer.Option("--apart", help="Choose q, k, v, gate and up apart, which vLLM can't serve.")
     ] = False,
-    pairs: Annotated[int, typer.Option(min=1, help="Most pairs to measure on; a sample.")] = 96,
+    pairs: Annotated[int, typer.Option(min=1, help="Most pairs to measure on; a sample.")] = 64,
     pairs_from: Annotated[
         Path | None, typer.Option(help="File of pairs; the run's own when left out.", show_default=False)
     ] = None,

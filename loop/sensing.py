@@ -1,4 +1,4 @@
-"""Measuring the sensitivity of a run's headline variant, and writing a mixed precision that follows from it."""
+"""Measuring the sensitivity of a run's headline variant, and writing the mixed precision that follows."""
 
 import time
 from pathlib import Path
@@ -23,8 +23,6 @@ from .progress import Reporter
 from .sensitivity import Sensitivity, sum_up
 
 MIXED_NAME = "mixed.yaml"
-PAIRS = 96
-"""Most pairs that are measured on unless more are asked for."""
 _MARK = "\u241f"
 
 
@@ -34,7 +32,7 @@ def measure_sensitivity(
     reporter: Reporter,
     *,
     source: Path | None = None,
-    most: int = PAIRS,
+    most: int,
 ) -> Sensitivity:
     """Measure how much each module of the headline variant costs, or read what is measured already.
 
@@ -58,7 +56,9 @@ def measure_sensitivity(
         )
     path = source or folder.pairs_path(recipe.name)
     if not path.is_file():
-        raise InputError(f"{path}: no pairs", hint="Finish the run first, or give a file with --pairs-from.")
+        raise InputError(
+            f"{path}: no such file of pairs", hint="Finish the run first, or give a file with --pairs-from."
+        )
     sha256 = file_sha256(path)
     there = read_sensitivity(folder)
     if (
@@ -81,11 +81,11 @@ def measure_sensitivity(
             hint="Quantize the model again: `firstfault run` makes what is missing.",
         )
     _check_prompts(pairs, tokenizer, config, path)
-    parts = pair_batches(full, tokenizer, chosen)
+    parts = [batch.margins for batch in pair_batches(full, tokenizer, chosen)]
     if not parts:
         raise InputError(f"{path}: no pair fits into the model's context", hint="Give shorter ones.")
     with reporter.task(f"Exchanging modules: {recipe.name}", total=passes(full, parts)) as done:
-        effects = measure_effects(full, rounded, [part.margins for part in parts], done)
+        effects = measure_effects(full, rounded, parts, done)
     found = sum_up(
         effects,
         variant=recipe.name,

@@ -1,7 +1,7 @@
 """A mixed precision: which modules to keep at more bits so that a model stays within a size."""
 
 from collections.abc import Mapping, Sequence
-from math import gcd
+from math import ceil, gcd
 from typing import NamedTuple
 
 from ..datasets.errors import ConfigError
@@ -52,7 +52,7 @@ def mixed_recipe(
         )
     if budget < base.bits_per_weight:
         raise ConfigError(
-            f"budget: {budget:g} bits per weight are below the {base.bits_per_weight:g} of {base.name} itself",
+            f"budget: {budget:g} bits per weight; {base.name} itself has {base.bits_per_weight:g}",
             hint=f"Give more than {base.bits_per_weight:g}, or start from fewer bits or larger groups.",
         )
     kept = Keep(layers=("_",), scheme="W8A16")
@@ -69,7 +69,11 @@ def mixed_recipe(
     if not names:
         wanted = [unit.weights for unit in units if unit.value > 0]
         least = base.bits_per_weight + extra * min(wanted) / whole if wanted else None
-        hint = f"Give {least:.3f} or more." if least else "No module brings margin; nothing is fragile."
+        hint = (
+            f"Give {ceil(1000 * least) / 1000} or more."
+            if least
+            else "No module brings margin; nothing is fragile."
+        )
         raise ConfigError(f"budget: {budget:g} bits per weight leave no room for a kept module", hint=hint)
     if bits == _FULL_BITS:
         return base.model_copy(update={"ignore": (*base.ignore, *names)})

@@ -1,7 +1,7 @@
 """How much each linear layer of a model loses by being quantized, and gives back by being restored.
 
-Layer-wise sensitivity as in arXiv 2501.03035, by forward passes only: one module's weight at a time is exchanged
-between a model and its quantized version, and what that does to some figure of the model is measured.
+Layer-wise sensitivity as in arXiv 2501.03035, by forward passes only: one module's weight at a time is
+exchanged between a model and its quantized version, and what that does to some figure is measured.
 Which figure is up to who asks; `restore/margins.py` gives the margins of preference pairs.
 
 A quantization that moves scales from one module into another (AWQ, SmoothQuant) can't be taken apart
@@ -97,7 +97,7 @@ def measure_effects(
     modules = decoder_modules(full_precision)
     ours, theirs = _weights(full_precision, modules), _weights(quantized, modules)
     _check_rest(full_precision, quantized, modules)
-    tell = progress or (lambda more: None)
+    tell = progress or _untold
     whole, lost = _one_at_a_time(full_precision, modules, theirs, parts, tell)
     rounded, regained = _one_at_a_time(quantized, modules, ours, parts, tell)
     return Effects(
@@ -107,6 +107,10 @@ def measure_effects(
         [[a - b for a, b in zip(whole, one, strict=True)] for one in lost],
         [[b - a for a, b in zip(rounded, one, strict=True)] for one in regained],
     )
+
+
+def _untold(more: int) -> None:
+    """Nobody asked."""
 
 
 def passes(full_precision: Any, parts: Sequence[Part]) -> int:
