@@ -55,6 +55,15 @@ def run(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made, tmp_path / "run"))
 
 
+@pytest.fixture(autouse=True)
+def _numbers_as_before():
+    """The command sets how this process computes, which other tests must not notice."""
+    import torch
+
+    yield
+    torch.set_flush_denormal(False)
+
+
 def told(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict:
     assert main([*map(str, arguments), "--json"]) == 0
     return json.loads(capsys.readouterr().out)
