@@ -99,7 +99,7 @@ def test_a_broken_configuration_is_refused(content, message, tiny_model, tmp_pat
         read_checkpoint(folder)
 
 
-@pytest.mark.parametrize("method", ["rtn", "gptq"])
+@pytest.mark.parametrize("method", ["rtn", "gptq", "awq"])
 def test_kept_layers_have_their_own_bits_and_the_others_theirs(method, tiny_model, tmp_path):
     kept = ("model.layers.0.self_attn.v_proj", "model.layers.1.mlp.down_proj")
     recipe = Recipe(method=method, scheme="W3A16", group_size=32, samples=4, keep={"layers": kept})
