@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..datasets.errors import ConfigError, InputError
-from .options import BASELINE, Json, Out, Problems, tell
+from .options import BASELINE, Json, Out, Problems, tell, tell_aside
 
 if TYPE_CHECKING:
     from ..annotate.compare import Comparison, Measurement
@@ -50,7 +50,10 @@ def quantize(
     texts: list[str] = []
     if problems is not None:
         tokenizer = load_tokenizer(model)
-        texts = [PromptFormat().render(tokenizer, problem.question) for problem in load_problems(problems)]
+        texts = [
+            PromptFormat().render(tokenizer, problem.question)
+            for problem in load_problems(problems, say=tell_aside)
+        ]
     with Reporter().task(f"Quantizing: {recipe.name}"):
         made = quantize_model(model, recipe, texts, out, seed=seed)
     tell(
@@ -83,7 +86,7 @@ def measure(
     from ..datasets.problem_sets import load_problems
     from ..datasets.store import write_records
 
-    known = load_problems(problems)
+    known = load_problems(problems, say=tell_aside)
     graded: dict[str, list[Solution]] = {}
     with Grader() as grader:
         for name, path in _named(solutions or (), "--solutions"):

@@ -5,13 +5,15 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from ..annotate.engines.engine import Sampling
 from ..annotate.prompts import PromptFormat
 from ..datasets.abacus import LARGEST, LEVELS
 from ..datasets.config import Config
 from ..datasets.errors import ConfigError
+from ..datasets.problem_sets import problems_path
+from ..datasets.problem_source import ProblemSource
 from ..datasets.silver_bullet import CurateConfig
 from ..judge.config import JudgeConfig
 from ..quant.recipes import Recipe
@@ -41,22 +43,60 @@ class AbacusProblems(Config):
 
 
 class ProblemFiles(Config):
-    """Problems of the user's own, as .jsonl or .parquet."""
+    """Problems of the user's own, as `firstfault.datasets.problem_sets.load_problems` reads them."""
 
     mining: Path
     held_out: Path
 
 
+class ProblemSets(Config):
+    """Known sets, datasets on the Hub and tables with a column mapping; one or a list for each split."""
+
+    mining: tuple[ProblemSource, ...] = Field(min_length=1)
+    """Problems to find regressions on."""
+    held_out: tuple[ProblemSource, ...] = Field(min_length=1)
+    """Problems to measure on; what is also here is removed from mining."""
+
+    @field_validator("mining", "held_out", mode="before")
+    @classmethod
+    def _read_one(cls, given: Any) -> Any:
+        return (given,) if isinstance(given, str | dict | ProblemSource) else given
+
+
 class Problems(Config):
-    """Where problems come from: `abacus` or `files`, not both."""
+    """Where problems come from: one of `abacus`, `files` and `sets`."""
 
     abacus: AbacusProblems | None = None
     files: ProblemFiles | None = None
+    sets: ProblemSets | None = None
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
-        if (self.abacus is None) == (self.files is None):
-            raise ValueError("give either abacus or files")
+        if sum(one is not None for one in (self.abacus, self.files, self.sets)) != 1:
+            raise ValueError("give either abacus or files or sets")
+        return self
+
+    @property
+    def title(self) -> str:
+        """What the held-out problems are called."""
+        if self.sets is not None:
+            return " and ".join(dict.fromkeys(source.title for source in self.sets.held_out))
+        return "abacus" if self.abacus else "problems from files"
+
+    def with_paths_from(self, folder: Path) -> Self:
+        """Make paths absolute, taking relative ones as relative to `folder`; names of known sets stay."""
+        if self.files is not None:
+            files = ProblemFiles(
+                mining=problems_path(self.files.mining, folder),
+                held_out=problems_path(self.files.held_out, folder),
+            )
+            return self.model_copy(update={"files": files})
+        if self.sets is not None:
+            splits = {
+                split: tuple(source.with_paths_from(folder) for source in getattr(self.sets, split))
+                for split in ("mining", "held_out")
+            }
+            return self.model_copy(update={"sets": self.sets.model_copy(update=splits)})
         return self
 
 
@@ -158,14 +198,9 @@ def resolve_paths(config: RunConfig, folder: Path) -> RunConfig:
     changes: dict[str, Any] = {}
     if config.model is not None:
         changes["model"] = (folder / config.model).resolve()
-    files = config.problems.files
-    if files is not None:
-        resolved = ProblemFiles(
-            mining=(folder / files.mining).resolve(), held_out=(folder / files.held_out).resolve()
-        )
-        changes["problems"] = Problems(files=resolved)
+    changes["problems"] = config.problems.with_paths_from(folder)
     changes["judge"] = config.judge.with_paths_from(folder)
-    benchmarks = tuple((folder / path).resolve() for path in config.curate.benchmarks)
+    benchmarks = tuple(problems_path(path, folder) for path in config.curate.benchmarks)
     changes["curate"] = config.curate.model_copy(update={"benchmarks": benchmarks})
     changes["gate"] = config.gate.with_paths_from(folder)
     return config.model_copy(update=changes)

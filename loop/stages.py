@@ -10,6 +10,7 @@ from ..datasets.abacus import generate
 from ..datasets.errors import ConfigError, InputError
 from ..datasets.overlap import remove_overlap, unlike
 from ..datasets.problem_sets import load_problems
+from ..datasets.problem_source import load_sources
 from ..datasets.records import Pair, Problem, Split
 from ..datasets.store import read_records, write_records
 from ..judge.case import Case, Judge
@@ -20,7 +21,7 @@ from ..quant.quantize import quantize
 from ..restore.gate import read_gate, write_gate
 from ..restore.preference import train
 from .benchmark import CAPABILITY
-from .config import RunConfig
+from .config import ProblemSets, RunConfig
 from .folder import CALIBRATION, FULL_PRECISION, RunFolder
 from .gating import BeforeAfter, Gatekeeper, Placed
 from .journal import Journal
@@ -42,6 +43,8 @@ def make_problems(config: RunConfig, folder: RunFolder) -> None:
         how = source.abacus.model_dump(include={"seed", "levels", "largest", "distractors"})
         mining = generate(Split.MINING, source.abacus.mining, **how)
         held_out = generate(Split.HELD_OUT, source.abacus.held_out, **how)
+    elif source.sets is not None:
+        mining, held_out = _read_sets(source.sets, folder)
     else:
         assert source.files is not None
         mining = load_problems(source.files.mining, split=Split.MINING)
@@ -50,13 +53,31 @@ def make_problems(config: RunConfig, folder: RunFolder) -> None:
     if not overlap.kept:
         raise InputError(
             "mining: no problem is left once those of the held-out split are removed",
-            hint="Give two files that do not share problems.",
+            hint="Give two sets that do not share problems.",
         )
     folder.write_facts(
         "overlap",
         {"exact": len(overlap.exact), "ngram": len(overlap.ngram), "reworded": len(overlap.reworded)},
     )
     write_records(folder.problems_path, [*overlap.kept, *held_out])
+
+
+def _read_sets(sets: ProblemSets, folder: RunFolder) -> tuple[list[Problem], list[Problem]]:
+    """Read the sets of both splits, and write down where they come from and what was left out of them."""
+    taken: set[str] = set()
+    held_out = load_sources(sets.held_out, Split.HELD_OUT, taken)
+    mining = load_sources(sets.mining, Split.MINING, taken)
+    folder.write_facts(
+        "problems",
+        {
+            split: [one.origin.model_dump(mode="json") for one in loaded]
+            for split, loaded in ((Split.MINING, mining), (Split.HELD_OUT, held_out))
+        },
+    )
+    return (
+        [problem for one in mining for problem in one.problems],
+        [problem for one in held_out for problem in one.problems],
+    )
 
 
 def quantize_variants(models: Models, folder: RunFolder, reporter: Reporter) -> None:
