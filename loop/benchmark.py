@@ -29,7 +29,7 @@ class Benchmark(Config):
     distractors: int = Field(default=2, ge=0, le=8)
     """Most sentences of each whose numbers must not be used."""
     file: Path | None = None
-    """One's own problems, .jsonl or .parquet."""
+    """A file of problems, or the name of a known set, such as `gsm8k:test`."""
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:

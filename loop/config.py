@@ -8,7 +8,6 @@ from typing import Any, Self, TypeVar, cast
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from ..annotate.engines.engine import Sampling
-from ..annotate.prompts import PromptFormat
 from ..datasets.abacus import LARGEST, LEVELS
 from ..datasets.config import Config
 from ..datasets.errors import ConfigError
@@ -19,6 +18,7 @@ from ..judge.config import JudgeConfig
 from ..quant.recipes import Recipe
 from ..restore.config import RestoreConfig
 from .benchmark import GateConfig
+from .few_shot import RunPrompt
 
 C = TypeVar("C", bound=Config)
 
@@ -34,6 +34,7 @@ class AbacusProblems(Config):
     held_out: int = Field(default=600, ge=1)
     """Problems to measure on; never mined."""
     seed: int = 0
+    """Of their making."""
     levels: tuple[int, ...] = LEVELS
     """Numbers of steps, from 2 to 8."""
     largest: int = Field(default=LARGEST, ge=100)
@@ -46,7 +47,9 @@ class ProblemFiles(Config):
     """Problems of the user's own, as `firstfault.datasets.problem_sets.load_problems` reads them."""
 
     mining: Path
+    """Problems to find regressions on."""
     held_out: Path
+    """Problems to measure on; what is also here is removed from mining."""
 
 
 class ProblemSets(Config):
@@ -106,7 +109,7 @@ class RunConfig(Config):
     model: Path | None = None
     """Folder of the full-precision model; the bundled one when left out."""
     problems: Problems = Problems(abacus=AbacusProblems())
-    prompt: PromptFormat = PromptFormat()
+    prompt: RunPrompt = RunPrompt()
     sampling: Sampling = Sampling(max_tokens=320)
     """How solutions are generated, the same for every model."""
     variants: tuple[Recipe, ...] = Field(min_length=1)
@@ -199,6 +202,9 @@ def resolve_paths(config: RunConfig, folder: Path) -> RunConfig:
     if config.model is not None:
         changes["model"] = (folder / config.model).resolve()
     changes["problems"] = config.problems.with_paths_from(folder)
+    if config.prompt.few_shot is not None:
+        few_shot = config.prompt.few_shot.with_paths_from(folder)
+        changes["prompt"] = config.prompt.model_copy(update={"few_shot": few_shot})
     changes["judge"] = config.judge.with_paths_from(folder)
     benchmarks = tuple(problems_path(path, folder) for path in config.curate.benchmarks)
     changes["curate"] = config.curate.model_copy(update={"benchmarks": benchmarks})

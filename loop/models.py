@@ -7,6 +7,7 @@ from ..annotate.answers import extract_answer
 from ..annotate.engines.loading import load_tokenizer
 from ..annotate.engines.transformers import TransformersEngine
 from ..annotate.grading import Grader
+from ..annotate.prompts import Example, PromptFormat
 from ..datasets.records import Problem
 from ..models import BUNDLED
 from ..quant.formats.loading import load_unpacked
@@ -41,6 +42,12 @@ class Models:
         """Folder of the full-precision model."""
         return self.config.model or BUNDLED
 
+    @property
+    def prompt(self) -> PromptFormat:
+        """How questions are put: once the examples are chosen, with them."""
+        chosen = self._folder.facts("examples").get("examples", ())
+        return self.config.prompt.plain([Example.model_validate(one) for one in chosen])
+
     def checkpoint(self, name: str) -> tuple[Path, Path | None]:
         """Folder of a model, and of the adapter on top of it if there is one.
 
@@ -65,7 +72,7 @@ class Models:
                 name=name,
                 adapter=adapter,
                 batch_size=self.config.batch_size,
-                prompt_format=self.config.prompt,
+                prompt_format=self.prompt,
                 unpack=load_unpacked,
             )
         return JournaledEngine(self._loaded, journal, done)
@@ -77,7 +84,8 @@ class Models:
     def renderer(self) -> Callable[[str, str], str]:
         """Makes the prompt text of (question, prefix)."""
         tokenizer = load_tokenizer(self.base)
-        return lambda question, prefix: self.config.prompt.render(tokenizer, question, prefix)
+        prompt = self.prompt
+        return lambda question, prefix: prompt.render(tokenizer, question, prefix)
 
 
 def reaches(grader: Grader) -> Callable[[Problem, str], bool]:
