@@ -28,6 +28,10 @@ def quantize(
     out: Out,
     method: Annotated[str, typer.Option(help="rtn, gptq, awq or smoothquant.")] = "rtn",
     scheme: Annotated[str, typer.Option(help="W4A16, W3A16, W2A16, W8A16 or W8A8.")] = "W4A16",
+    recipe_file: Annotated[
+        Path | None,
+        typer.Option("--recipe", help="llm-compressor's YAML, instead of all of these.", show_default=False),
+    ] = None,
     group_size: Annotated[int | None, typer.Option(help="Weights that share a scale.")] = None,
     asymmetric: Annotated[bool, typer.Option("--asymmetric", help="With zero points.")] = False,
     problems: Annotated[
@@ -43,10 +47,13 @@ def quantize(
     from ..loop.config import parse_config
     from ..loop.progress import Reporter
     from ..quant.quantize import quantize as quantize_model
+    from ..quant.recipe_files import read_recipe
     from ..quant.recipes import Recipe
 
     fields = {"method": method, "scheme": scheme, "group_size": group_size, "symmetric": not asymmetric}
-    recipe = parse_config(fields, Recipe, "recipe")
+    if recipe_file is not None:
+        fields = read_recipe(recipe_file)
+    recipe = parse_config(fields, Recipe, str(recipe_file or "recipe"))
     texts: list[str] = []
     if problems is not None:
         tokenizer = load_tokenizer(model)

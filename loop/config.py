@@ -15,6 +15,7 @@ from ..datasets.problem_sets import problems_path
 from ..datasets.problem_source import ProblemSource
 from ..datasets.silver_bullet import CurateConfig
 from ..judge.config import JudgeConfig
+from ..quant.recipe_files import with_recipes
 from ..quant.recipes import Recipe
 from ..restore.config import RestoreConfig
 from .benchmark import GateConfig
@@ -158,7 +159,10 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
     Raises:
         ConfigError: If the file is missing, is not YAML, or holds an unknown key or impossible value.
     """
-    config = parse_config(read_yaml(path), RunConfig, str(path), overrides)
+    content = read_yaml(path)
+    for override in overrides:
+        _override(content, override)
+    config = parse_config(with_recipes(content, path.parent), RunConfig, str(path))
     return resolve_paths(config, path.parent)
 
 

@@ -162,13 +162,17 @@ def _modifiers(recipe: Recipe) -> list[Any]:
         how |= {"scheme": recipe.scheme, "targets": ["Linear"]}
     else:
         how["config_groups"] = {"group_0": {"targets": ["Linear"], "weights": _weights(recipe)}}
+    # The observer belongs to the weights, all else to the method's own modifier.
+    told: dict[str, Any] = {name: one for name, one in recipe.settings.given.items() if name != "observer"}
     if recipe.method is Method.GPTQ:
-        return [GPTQModifier(**how)]
+        return [GPTQModifier(**how, **told)]
     if recipe.method is Method.AWQ:
         _spare_awq_the_accelerator()
-        return [AWQModifier(duo_scaling="both"), QuantizationModifier(**how)]
+        told = {"duo_scaling": "both", **told}
+        return [AWQModifier(**told), QuantizationModifier(**how)]
     if recipe.method is Method.SMOOTHQUANT:
-        return [SmoothQuantModifier(smoothing_strength=_SMOOTHING), QuantizationModifier(**how)]
+        told = {"smoothing_strength": _SMOOTHING, **told}
+        return [SmoothQuantModifier(**told), QuantizationModifier(**how)]
     return [QuantizationModifier(**how)]
 
 
@@ -179,6 +183,7 @@ def _weights(recipe: Recipe) -> dict[str, Any]:
         "strategy": "group",
         "group_size": recipe.group,
         "symmetric": recipe.symmetric,
+        **({"observer": recipe.settings.observer} if recipe.settings.observer else {}),
     }
 
 

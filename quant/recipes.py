@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -44,6 +44,37 @@ SCHEMES: dict[str, Scheme] = {
 }
 
 
+class Settings(Config):
+    """What a method may be told besides the scheme; else llm-compressor's own value, if nothing is said."""
+
+    dampening_frac: float | None = Field(default=None, gt=0)
+    """`gptq`: share of the Hessian's mean diagonal that is added to it."""
+    block_size: int | None = Field(default=None, ge=1)
+    """`gptq`: columns that are rounded together."""
+    duo_scaling: bool | Literal["both"] | None = None
+    """`awq`: whether weights count for the scales as activations do; `both`, as when left out, tries both."""
+    n_grid: int | None = Field(default=None, ge=1)
+    """`awq`: scales that are tried."""
+    smoothing_strength: float | None = Field(default=None, gt=0, lt=1)
+    """`smoothquant`: share of the outliers that moves into the weights; 0.8 when left out."""
+    observer: Literal["minmax", "memoryless-minmax", "mse", "memoryless-mse"] | None = None
+    """Any but `smoothquant`: how a group's range is found."""
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What is not left out."""
+        return self.model_dump(exclude_none=True)
+
+
+SETTINGS: dict[Method, tuple[str, ...]] = {
+    Method.RTN: ("observer",),
+    Method.GPTQ: ("dampening_frac", "block_size", "observer"),
+    Method.AWQ: ("duo_scaling", "n_grid", "observer"),
+    Method.SMOOTHQUANT: ("smoothing_strength",),
+}
+"""Settings that each method has."""
+
+
 class Recipe(Config):
     """One way of quantizing a model. All linear layers but the ignored ones are quantized alike."""
 
@@ -60,6 +91,9 @@ class Recipe(Config):
     """Calibration texts used at most; `rtn` at `A16` uses none."""
     ignore: tuple[str, ...] = ("lm_head",)
     """Layers left in full precision, by name or `re:` pattern."""
+    settings: Settings = Settings()
+    """What the method is told besides: `dampening_frac`, `block_size` (gptq), `duo_scaling`, `n_grid` (awq),
+    `smoothing_strength` (smoothquant), `observer`."""
 
     @field_validator("scheme")
     @classmethod
@@ -83,6 +117,11 @@ class Recipe(Config):
             )
         if per_channel and not self.symmetric:
             raise ValueError(f"{self.scheme} is symmetric only, not symmetric=false")
+        for name in self.settings.given:
+            if name not in SETTINGS[self.method]:
+                raise ValueError(f"{self.method} has no setting {name}")
+        if per_channel and self.settings.observer is not None:
+            raise ValueError(f"{self.scheme} has no setting observer")
         return self
 
     @property
@@ -104,6 +143,8 @@ class Recipe(Config):
         name = f"{self.method}-w{weights}" + (f"g{self.group}" if self.group else f"a{activations}")
         name += "" if self.symmetric else "-asym"
         # What has no place in the name must still not be confused with the plain recipe.
+        for setting, value in self.settings.given.items():
+            name += f"-{setting.replace('_', '-')}-{str(value).lower().replace('.', '-')}"
         return name if self.ignore == ("lm_head",) else f"{name}-{_slug(self.ignore)}"
 
     @property
