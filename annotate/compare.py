@@ -16,8 +16,9 @@ class Measurement(Record):
     correct: int
     accuracy: Interval
     """Share solved, with its 95% Wilson interval."""
-    well_formed: float | None
-    """Share that follows the step format, of the solutions where that is known."""
+    well_formed: Interval | None
+    """Share that follows the step format that was asked for (`steps.is_well_formed`), of the solutions where
+    that is known, with its 95% Wilson interval: the model's adherence."""
     degenerate: float
     """Share that ended in a repetition loop."""
     cut_off: float
@@ -103,12 +104,13 @@ def _measure(by_problem: dict[str, Solution]) -> Measurement:
     solutions = list(by_problem.values())
     n = len(solutions)
     correct = sum(bool(solution.correct) for solution in solutions)
+    known = [solution.well_formed for solution in solutions if solution.well_formed is not None]
     return Measurement(
         model=solutions[0].model,
         n=n,
         correct=correct,
         accuracy=wilson_interval(correct, n),
-        well_formed=_mean(s.well_formed for s in solutions if s.well_formed is not None),
+        well_formed=wilson_interval(sum(known), len(known)) if known else None,
         degenerate=sum(s.finish is Finish.DEGENERATE for s in solutions) / n,
         cut_off=sum(s.finish is Finish.LENGTH for s in solutions) / n,
         tokens=_mean(s.tokens for s in solutions if s.tokens is not None),

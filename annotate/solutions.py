@@ -11,7 +11,7 @@ from .answers import extract_answer
 from .grading import Grader
 from .numerals import read_number
 from .repetition import ends_in_a_loop
-from .steps import is_well_formed, split_steps
+from .steps import AnswerForm, is_well_formed, split_steps
 
 _TEXT_COLUMNS = ("text", "solution", "response", "completion", "output", "generation")
 _ID_COLUMNS = ("problem_id", "id", "unique_id")
@@ -25,7 +25,13 @@ _FINISHES = {finish.value: finish for finish in Finish} | {
 
 
 def read_solution(
-    problem: Problem, model: str, text: str, finish: Finish, tokens: int | None, grader: Grader
+    problem: Problem,
+    model: str,
+    text: str,
+    finish: Finish,
+    tokens: int | None,
+    grader: Grader,
+    form: AnswerForm = "line",
 ) -> Solution:
     """Split and grade one generation.
 
@@ -37,6 +43,7 @@ def read_solution(
             never the last number that happens to stand in the text.
         tokens: Generated tokens, end token included; `None` when unknown.
         grader: Decides whether the answer is right.
+        form: Form in which the answer was asked for.
     """
     thinking, steps = split_steps(text)
     numeric = read_number(problem.answer) is not None
@@ -51,7 +58,7 @@ def read_solution(
         correct=grader.grade(answer, problem.answer).correct,
         finish=finish,
         tokens=tokens,
-        well_formed=is_well_formed(text),
+        well_formed=is_well_formed(text, form),
     )
 
 

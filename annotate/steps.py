@@ -9,7 +9,10 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+AnswerForm = Literal["line", "boxed"]
+"""How a prompt asks for the final answer: in a line `Answer: 42`, or within `\\boxed{42}`."""
 
 _TAG = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
 _STEP_MARK = re.compile(r"^[ \t>]*(?:#+[ \t]*)?\**Step[ \t]+\d+\b", re.IGNORECASE | re.MULTILINE)
@@ -19,6 +22,7 @@ _ANSWER_LINE = re.compile(
     r"|(?:#+[ \t]*)?\**(?:Final[ \t]+|The[ \t]+|The[ \t]+[Ff]inal[ \t]+)[Aa]nswer\**[ \t]*(?:[:：]|is\b))",
     re.MULTILINE,
 )
+_BOXED_ANSWER = re.compile(r"\\boxed[ \t]*\{")
 _PLAIN_ANSWER_LINE = re.compile(r"^Answer:[ \t]*\S", re.MULTILINE)
 _LIST_ITEM = re.compile(r"^[ \t]*\**(\d{1,2})[.)][ \t]+\S", re.MULTILINE)
 _BLANK_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
@@ -130,23 +134,31 @@ def states_answer(step: str) -> bool:
     return "\n" not in step.strip() and _ANSWER_LINE.match(step) is not None
 
 
-def is_well_formed(text: str) -> bool:
-    """Tell whether a solution follows the step format: `Step 1: ...`, `Step 2: ...`, `Answer: x`.
+def is_well_formed(text: str, answer: AnswerForm = "line") -> bool:
+    r"""Tell whether a solution follows the step format: `Step 1: ...`, `Step 2: ...`, and the answer.
 
-    Steps are numbered from 1 without a gap, nothing stands before the first, and the text ends
-    with its only answer line. A thinking block is not looked at.
+    Steps are numbered from 1 without a gap, nothing stands before the first, and the text ends with its
+    answer: with its only line `Answer: x`, or with a line that holds its only closed `\boxed{x}`. A thinking
+    block is not looked at.
+
+    Args:
+        text: The solution as generated.
+        answer: Form in which the answer was asked for.
     """
     visible = "".join(text[start:end] for start, end in visible_spans(text)).strip()
     marks = list(_WELL_FORMED_MARK.finditer(visible))
-    answers = list(_PLAIN_ANSWER_LINE.finditer(visible))
-    return (
-        bool(marks)
-        and marks[0].start() == 0
-        and [int(mark[1]) for mark in marks] == list(range(1, len(marks) + 1))
-        and len(answers) == 1
-        and answers[0].start() > marks[-1].start()
-        and "\n" not in visible[answers[0].start() :]
-    )
+    numbered = [int(mark[1]) for mark in marks] == list(range(1, len(marks) + 1))
+    if not marks or marks[0].start() != 0 or not numbered:
+        return False
+    answers = list((_PLAIN_ANSWER_LINE if answer == "line" else _BOXED_ANSWER).finditer(visible))
+    return len(answers) == 1 and _is_last(answers[0], marks[-1], visible, answer)
+
+
+def _is_last(answer: re.Match[str], mark: re.Match[str], text: str, form: AnswerForm) -> bool:
+    # A box may stand in the last step's own line; a line of its own comes after it.
+    behind = text[answer.start() :]
+    after = answer.start() > mark.start()
+    return after and "\n" not in behind and (form == "line" or "}" in behind)
 
 
 def _thinking_spans(text: str) -> list[Span]:

@@ -8,7 +8,7 @@ import typer
 
 from ..datasets.errors import InputError
 from .asking import agree_to_cost, load_rollout, read_panel
-from .options import Json, Out, tell
+from .options import Json, Out, tell, tell_aside
 
 if TYPE_CHECKING:
     from ..annotate.calibration_error import Bin
@@ -58,7 +58,7 @@ def calibrate(
     from ..loop.watching import watched
 
     panel = read_panel("panel", config)
-    known = load_problems(problems) if problems is not None else ()
+    known = load_problems(problems, say=tell_aside) if problems is not None else ()
     found: dict[str, LabelledCase] = {}
     for path in labelled:
         for item in read_labelled(path, known, reviews=reviews):

@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 from ..datasets.errors import ConfigError, InputError
 from .asking import agree_to_cost, load_rollout, read_panel
 from .calibrating import calibrate
-from .options import Json, Out, tell
+from .options import Json, Out, tell, tell_aside
 
 if TYPE_CHECKING:
     from ..judge.bench import Cost, Scores
@@ -89,7 +89,7 @@ def solutions(
     panel = read_panel(judge, config)
     if batch:
         panel = panel.batched()
-    items = read_cases(file, load_problems(problems) if problems is not None else ())
+    items = read_cases(file, load_problems(problems, say=tell_aside) if problems is not None else ())
     cases = [item.case for item in items if item.case is not None]
     if batch_write is not None:
         write_requests(panel, cases, ledger, batch_write, as_json)
@@ -165,7 +165,9 @@ def bench(
     from ..judge.bench import Marked, score
     from ..judge.labels import read_labelled
 
-    items = read_labelled(file, load_problems(problems) if problems is not None else (), reviews=reviews)
+    items = read_labelled(
+        file, load_problems(problems, say=tell_aside) if problems is not None else (), reviews=reviews
+    )
     found = _found([item.id for item in items], verdicts)
     marked = [
         Marked(item.truth, one.verdict, one.usd, one.has_usage) if one else Marked(item.truth, None)
@@ -194,7 +196,7 @@ def stepwise(
     from ..judge.processbench import read_cases
     from ..judge.stepwise import to_stepwise
 
-    items = read_cases(file, load_problems(problems) if problems is not None else ())
+    items = read_cases(file, load_problems(problems, say=tell_aside) if problems is not None else ())
     found = _found([item.id for item in items], verdicts)
     verdicts_of = {key: one.verdict for key, one in found.items()}
     made = to_stepwise((item.case, verdicts_of.get(item.id)) for item in items if item.case is not None)

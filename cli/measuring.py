@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..datasets.errors import ConfigError, InputError
-from .options import BASELINE, Json, Out, Problems, tell
+from .options import BASELINE, Json, Out, Problems, tell, tell_aside
 
 if TYPE_CHECKING:
     from ..annotate.compare import Comparison, Measurement
@@ -36,7 +36,9 @@ def quantize(
     asymmetric: Annotated[bool, typer.Option("--asymmetric", help="With zero points.")] = False,
     recipe_file: Annotated[
         Path | None,
-        typer.Option("--recipe", help="YAML file of a recipe, instead of these.", show_default=False),
+        typer.Option(
+            "--recipe", help="YAML file instead of these, ours or llm-compressor's.", show_default=False
+        ),
     ] = None,
     problems: Annotated[
         Path | None, typer.Option(help="Problems to calibrate on; never held-out ones.")
@@ -48,21 +50,25 @@ def quantize(
     from ..annotate.engines.loading import load_tokenizer
     from ..annotate.prompts import PromptFormat
     from ..datasets.problem_sets import load_problems
-    from ..loop.config import parse_config, read_yaml
+    from ..loop.config import parse_config
     from ..loop.progress import Reporter
     from ..quant.quantize import quantize as quantize_model
+    from ..quant.recipe_files import read_recipe
     from ..quant.recipes import Recipe
 
     fields = {"method": method, "scheme": scheme, "group_size": group_size, "symmetric": not asymmetric}
     if recipe_file is not None:
         if (method, scheme, group_size, asymmetric) != ("rtn", "W4A16", None, False):
             raise ConfigError("--recipe says all of it itself", hint="Leave the other options out")
-        fields = read_yaml(recipe_file)
-    recipe = parse_config(fields, Recipe, "recipe" if recipe_file is None else str(recipe_file))
+        fields = read_recipe(recipe_file)
+    recipe = parse_config(fields, Recipe, str(recipe_file or "recipe"))
     texts: list[str] = []
     if problems is not None:
         tokenizer = load_tokenizer(model)
-        texts = [PromptFormat().render(tokenizer, problem.question) for problem in load_problems(problems)]
+        texts = [
+            PromptFormat().render(tokenizer, problem.question)
+            for problem in load_problems(problems, say=tell_aside)
+        ]
     with Reporter().task(f"Quantizing: {recipe.name}"):
         made = quantize_model(model, recipe, texts, out, seed=seed)
     tell(
@@ -106,7 +112,7 @@ def measure(
     chosen = parse_config(
         {"name": engine, **({} if url is None else {"url": url})}, EngineConfig, "engine", overrides or ()
     )
-    known = load_problems(problems)
+    known = load_problems(problems, say=tell_aside)
     graded: dict[str, list[Solution]] = {}
     with Grader() as grader:
         for name, path in _named(solutions or (), "--solutions"):

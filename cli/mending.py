@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..datasets.errors import InputError
-from .options import BASELINE, Json, Out, Problems, tell
+from .options import BASELINE, Json, Out, Problems, tell, tell_aside
 
 if TYPE_CHECKING:
     from ..datasets.funnel import Gate
@@ -58,7 +58,7 @@ def curate(
     from ..restore.pairs import make_pairs
 
     config = CurateConfig(size=size) if test_out else CurateConfig(size=size, test_share=0)
-    known = {problem.id: problem for problem in load_problems(problems)}
+    known = {problem.id: problem for problem in load_problems(problems, say=tell_aside)}
     found = read_verdicts(verdicts)
     if reviews is not None:
         said = overrule(list(found.values()), read_records(reviews, Review))

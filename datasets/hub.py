@@ -65,8 +65,8 @@ def publish(
     if not is_repo_id(repo):
         raise HubError(f"{repo}: not the id of a repository", hint="Write it as owner/name.")
     say = progress or _say_nothing
-    with _plain_errors(repo, kind):
-        api = _api()
+    with plain_errors(repo, kind):
+        api = api_client()
         say("looking at the repository")
         state = _state(api, repo, kind)
         if state is not None and state.head is not None and state.checksums is None and state.others:
@@ -116,10 +116,10 @@ def fetch(repo: str, revision: str | None = None, kind: Kind = "dataset") -> tup
     Raises:
         HubError: If the repository or revision is not there, may not be read or can't be reached.
     """
-    with _plain_errors(repo, kind):
-        api = _api()
+    with plain_errors(repo, kind):
+        api = api_client()
         sha = str(api.repo_info(repo, repo_type=kind, revision=revision).sha)
-        with _quietly():
+        with quietly():
             folder = api.snapshot_download(repo, repo_type=kind, revision=sha)
         return Path(folder), sha
 
@@ -145,7 +145,8 @@ class _State(NamedTuple):
     """Whether it holds files besides what a new repository has."""
 
 
-def _api() -> Any:
+def api_client() -> Any:
+    """The Hub's client, named as ours."""
     import huggingface_hub
 
     hub: Any = huggingface_hub
@@ -167,7 +168,7 @@ def _state(api: Any, repo: str, kind: Kind) -> _State | None:
     def text(path: str) -> str | None:
         if path not in there:
             return None
-        with _quietly():
+        with quietly():
             file = api.hf_hub_download(repo, path, repo_type=kind, revision=info.sha)
         return Path(file).read_text(encoding="utf-8")
 
@@ -191,7 +192,7 @@ def _commit(api: Any, repo: str, kind: Kind, state: _State, made: Plan) -> str:
         for path in made.sent
     ]
     operations += [hub.CommitOperationDelete(path_in_repo=path) for path in made.removed]
-    with _quietly():
+    with quietly():
         info = api.create_commit(
             repo,
             operations,
@@ -204,7 +205,7 @@ def _commit(api: Any, repo: str, kind: Kind, state: _State, made: Plan) -> str:
 
 
 @contextmanager
-def _quietly() -> Generator[None]:
+def quietly() -> Generator[None]:
     """Keep the client's progress bars and advice off the terminal: it has its own line."""
     from huggingface_hub.utils import (
         are_progress_bars_disabled,
@@ -225,7 +226,7 @@ def _quietly() -> Generator[None]:
 
 
 @contextmanager
-def _plain_errors(repo: str, kind: Kind) -> Generator[None]:
+def plain_errors(repo: str, kind: Kind) -> Generator[None]:
     """Turn what the client raises into one line with a hint."""
     import httpx
     from huggingface_hub import errors

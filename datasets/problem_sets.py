@@ -1,24 +1,39 @@
-"""Problem sets from files: our own, GSM8K's, MATH's and plain tables of questions and answers."""
+"""Problem sets by name or from files: our own, GSM8K's, MATH's and plain tables of questions and answers.
 
-import re
-from collections.abc import Iterable, Sequence
+Wherever a command or a configuration asks for problems, it takes what `load_problems` does.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-from .errors import InputError
+from pydantic import ValidationError
+
+from .errors import ConfigError, InputError
+from .presets import PRESETS
+from .problem_source import ProblemSource, load_source
 from .records import Problem, Split
-from .store import parse_record, read_rows
+from .rows import read_problem
+from .store import read_rows
 
-_QUESTION_COLUMNS = ("question", "problem", "prompt", "instruction")
-_ANSWER_COLUMNS = ("answer", "final_answer", "reference", "gold", "ground_truth", "target")
-_ID_COLUMNS = ("id", "problem_id", "unique_id")
-_SUBJECT_COLUMNS = ("subject", "type", "category")
-_GSM8K_ANSWER = re.compile(r"^####[ \t]*(\S[^\n]*?)[ \t]*$", re.MULTILINE)
-_LEVEL = re.compile(r"(?:level\s*)?(\d+)", re.IGNORECASE)
+_DESCRIBED = (".json", ".csv", ".yaml", ".yml")
+_MOST_TOLD = 3
 
 
-def load_problems(path: Path, *, source: str | None = None, split: Split | None = None) -> list[Problem]:
-    """Read a problem set from `.jsonl` or `.parquet`.
+def load_problems(
+    path: Path,
+    *,
+    source: str | None = None,
+    split: Split | None = None,
+    say: Callable[[str], None] | None = None,
+) -> list[Problem]:
+    """Read a problem set.
+
+    `path` is a `.jsonl` or `.parquet` file of rows as below, in which every row must be right; or one of
+    these, of which rows that can't be used are told and left out:
+
+    - the name of a known set, with a split of the Hub if wanted: `gsm8k`, `math:train`;
+    - a `.csv` or `.json` table;
+    - a `.yaml` file that describes a `ProblemSource`: a dataset on the Hub, a column mapping.
 
     Recognized row by row: our own records; GSM8K's (`question`, and `answer` that ends in
     `#### n`); MATH's (`problem`, `solution`, `answer`, `subject`, `level`, `unique_id`); and any
@@ -29,17 +44,26 @@ def load_problems(path: Path, *, source: str | None = None, split: Split | None 
     else they derive from question and answer. A row that repeats an earlier one is dropped.
 
     Args:
-        path: The file.
+        path: The file, or the name of a known set.
         source: Name of the set, where the rows don't name it.
         split: What the problems may be used for, where the rows don't say.
+        say: Told which rows were left out.
 
     Raises:
+        ConfigError: If a `.yaml` file describes no problem set.
+        HubError: If a set can't be fetched from the Hub.
         InputError: Naming file and line: no question, no answer, an id with two different problems.
             Naming the file: no problem at all.
     """
+    described = _described(path)
+    if described is not None:
+        loaded = load_source(described, split)
+        if say is not None and loaded.origin.bad:
+            say(_left_out(loaded.origin.bad))
+        return loaded.problems
     problems: dict[str, Problem] = {}
     for where, row in read_rows(path):
-        problem = _read_problem(row, where, source, split)
+        problem = read_problem(row, where, source, split)
         if problems.setdefault(problem.id, problem) != problem:
             raise InputError(
                 f"{where}: id: {problem.id} is also the id of an earlier, different problem",
@@ -56,16 +80,20 @@ def load_benchmarks(paths: Iterable[Path]) -> dict[str, list[Problem]]:
     """Read test sets that training must stay clear of, by name.
 
     Args:
-        paths: Files of problems, or folders of which every .jsonl and .parquet file is one.
+        paths: Files of problems, names of known sets, or folders, of which every .jsonl and
+            .parquet file is one.
 
     Returns:
-        Problems by `folder/file`, the ending left out.
+        Problems by `folder/file`, the ending left out, or by the known set's name.
 
     Raises:
         InputError: If a path is missing, holds no problems, or can't be read.
     """
     found: dict[str, list[Problem]] = {}
     for path in paths:
+        if is_preset(path):
+            found[str(path)] = load_problems(path)
+            continue
         files = [path]
         if path.is_dir():
             files = sorted(file for file in path.iterdir() if file.suffix in (".jsonl", ".parquet"))
@@ -76,57 +104,40 @@ def load_benchmarks(paths: Iterable[Path]) -> dict[str, list[Problem]]:
     return found
 
 
-def _read_problem(row: dict[str, Any], where: str, source: str | None, split: Split | None) -> Problem:
-    question = _text(row, _QUESTION_COLUMNS, where)
-    if question is None:
-        raise InputError(f"{where}: no question", hint=f"Give it as one of: {', '.join(_QUESTION_COLUMNS)}.")
-    answer = _text(row, _ANSWER_COLUMNS, where)
-    shape = "user"
-    if answer is not None and (final := _GSM8K_ANSWER.findall(answer)):
-        answer, shape = final[-1], "gsm8k"
-    elif "solution" in row and "problem" in row:
-        shape = "math"
-        answer = answer or _last_box(str(row["solution"]))
-    if not answer:
-        raise InputError(
-            f"{where}: no reference answer", hint=f"Give it as one of: {', '.join(_ANSWER_COLUMNS)}."
-        )
-    fields: dict[str, Any] = {
-        "id": _text(row, _ID_COLUMNS, where) or "",
-        "question": question,
-        "answer": answer,
-        "source": row.get("source") or source or shape,
-        "split": row.get("split") if row.get("split") in set(Split) else split,
-        "level": _level(row.get("level")),
-        "subject": _text(row, _SUBJECT_COLUMNS, where),
-        "licence": row.get("licence") or row.get("license"),
-        "program": row.get("program"),
-    }
-    return parse_record({name: value for name, value in fields.items() if value is not None}, Problem, where)
+def is_preset(path: Path) -> bool:
+    """Whether a path is really the name of a known set, such as `gsm8k:train`. A file of that name wins."""
+    return str(path).partition(":")[0] in PRESETS and not path.exists()
 
 
-def _text(row: dict[str, Any], columns: Sequence[str], where: str) -> str | None:
-    for column in columns:
-        value = row.get(column)
-        if value is None or value == "":
-            continue
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise InputError(f"{where}: {column}: not a text or a number", hint="Give one value per row.")
-        return str(value)
-    return None
+def problems_path(path: Path, folder: Path) -> Path:
+    """Make a path absolute, taking a relative one as relative to `folder`; the name of a known set stays."""
+    there = (folder / path).resolve()
+    return path if is_preset(path) and not there.exists() else there
 
 
-def _level(value: Any) -> int | None:
-    # MATH writes both 3 and "Level 3"; "Level ?" and names such as "hard" are no level.
-    match = _LEVEL.fullmatch(str(value).strip())
-    return int(match[1]) if match else None
+def _described(path: Path) -> ProblemSource | None:
+    """The source that a name or file describes; `None` for a file of plain rows."""
+    import yaml
+
+    if is_preset(path):
+        return ProblemSource.model_validate(str(path))
+    if path.suffix not in _DESCRIBED or not path.is_file():
+        return None
+    if path.suffix not in (".yaml", ".yml"):
+        return ProblemSource(file=path)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return ProblemSource.model_validate(content).with_paths_from(path.parent)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        line = " ".join(str(error).split())
+        raise ConfigError(f"{path}: not YAML: {line}", hint="Mend that line.") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = "".join(f"{part}: " for part in first["loc"])
+        said = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{path}: {place}{said}", hint="See docs/problem-sets.md.") from None
 
 
-def _last_box(solution: str) -> str | None:
-    start = solution.rfind("\\boxed{")
-    depth = 0
-    for place in range(start + len("\\boxed"), len(solution)) if start >= 0 else ():
-        depth += (solution[place] == "{") - (solution[place] == "}")
-        if not depth:
-            return solution[start + len("\\boxed{") : place]
-    return None
+def _left_out(bad: Sequence[str]) -> str:
+    more = f"; and {len(bad) - _MOST_TOLD} more" if len(bad) > _MOST_TOLD else ""
+    return f"{len(bad)} row{'s' if len(bad) > 1 else ''} left out: {'; '.join(bad[:_MOST_TOLD])}{more}"

@@ -26,6 +26,10 @@ class Source(Record):
     """Identifier as on the Hub."""
     problems: int
     """Problems of it that are in the set."""
+    repository: str | None = None
+    """Where on the Hub it was read; `None` for a file or generated problems."""
+    revision: str | None = None
+    """The Hub's commit."""
 
 
 class Provenance(Record):

@@ -14,7 +14,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -95,6 +95,21 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def parse_line(line: bytes, where: str) -> dict[str, Any]:
+    """Read one line of a `.jsonl` file.
+
+    Raises:
+        InputError: Naming `where`, if it holds no JSON object.
+    """
+    try:
+        row: Any = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: not JSON: {error}", hint="Each line holds one JSON object.") from None
+    if not isinstance(row, dict):
+        raise InputError(f"{where}: not a JSON object", hint="Each line holds one JSON object.")
+    return cast(dict[str, Any], row)
+
+
 def parse_record(row: dict[str, Any], kind: type[R], where: str) -> R:
     """Validate one row.
 
@@ -124,15 +139,7 @@ def _read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             if not line.strip():
                 continue
             where = f"{path}:{number}"
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise InputError(
-                    f"{where}: not JSON: {error}", hint="Each line holds one JSON object."
-                ) from None
-            if not isinstance(row, dict):
-                raise InputError(f"{where}: not a JSON object", hint="Each line holds one JSON object.")
-            yield where, row
+            yield where, parse_line(line, where)
 
 
 def _read_parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from ..datasets.abacus import LARGEST, LEVELS, generate
 from ..datasets.config import Config
-from ..datasets.problem_sets import load_problems
+from ..datasets.problem_sets import load_problems, problems_path
 from ..datasets.records import Problem, Split
 from ..restore.config import Limits
 
@@ -16,7 +16,7 @@ CAPABILITY = "capability"
 
 
 class Benchmark(Config):
-    """Problems that models are measured on: generated, or a file."""
+    """Problems that models are measured on: generated, or a file or known set."""
 
     abacus: int | None = Field(default=None, ge=1)
     """So many generated ones."""
@@ -29,7 +29,7 @@ class Benchmark(Config):
     distractors: int = Field(default=2, ge=0, le=8)
     """Most sentences of each whose numbers must not be used."""
     file: Path | None = None
-    """One's own problems, .jsonl or .parquet."""
+    """A file of problems, or the name of a known set, such as `gsm8k:test`."""
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
@@ -51,7 +51,9 @@ class Benchmark(Config):
 
     def with_paths_from(self, folder: Path) -> Self:
         """Make the path absolute, taking a relative one as relative to `folder`."""
-        return self if self.file is None else self.model_copy(update={"file": (folder / self.file).resolve()})
+        if self.file is None:
+            return self
+        return self.model_copy(update={"file": problems_path(self.file, folder)})
 
 
 class GateConfig(Limits):

@@ -5,19 +5,22 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from ..annotate.engines.config import EngineConfig
 from ..annotate.engines.engine import Sampling
-from ..annotate.prompts import PromptFormat
 from ..datasets.abacus import LARGEST, LEVELS
 from ..datasets.config import Config
 from ..datasets.errors import ConfigError
+from ..datasets.problem_sets import problems_path
+from ..datasets.problem_source import ProblemSource
 from ..datasets.silver_bullet import CurateConfig
 from ..judge.config import JudgeConfig
+from ..quant.recipe_files import with_recipes
 from ..quant.recipes import Recipe
 from ..restore.config import RestoreConfig
 from .benchmark import GateConfig
+from .few_shot import RunPrompt
 
 C = TypeVar("C", bound=Config)
 
@@ -33,6 +36,7 @@ class AbacusProblems(Config):
     held_out: int = Field(default=600, ge=1)
     """Problems to measure on; never mined."""
     seed: int = 0
+    """Of their making."""
     levels: tuple[int, ...] = LEVELS
     """Numbers of steps, from 2 to 8."""
     largest: int = Field(default=LARGEST, ge=100)
@@ -42,22 +46,62 @@ class AbacusProblems(Config):
 
 
 class ProblemFiles(Config):
-    """Problems of the user's own, as .jsonl or .parquet."""
+    """Problems of the user's own, as `firstfault.datasets.problem_sets.load_problems` reads them."""
 
     mining: Path
+    """Problems to find regressions on."""
     held_out: Path
+    """Problems to measure on; what is also here is removed from mining."""
+
+
+class ProblemSets(Config):
+    """Known sets, datasets on the Hub and tables with a column mapping; one or a list for each split."""
+
+    mining: tuple[ProblemSource, ...] = Field(min_length=1)
+    """Problems to find regressions on."""
+    held_out: tuple[ProblemSource, ...] = Field(min_length=1)
+    """Problems to measure on; what is also here is removed from mining."""
+
+    @field_validator("mining", "held_out", mode="before")
+    @classmethod
+    def _read_one(cls, given: Any) -> Any:
+        return (given,) if isinstance(given, str | dict | ProblemSource) else given
 
 
 class Problems(Config):
-    """Where problems come from: `abacus` or `files`, not both."""
+    """Where problems come from: one of `abacus`, `files` and `sets`."""
 
     abacus: AbacusProblems | None = None
     files: ProblemFiles | None = None
+    sets: ProblemSets | None = None
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
-        if (self.abacus is None) == (self.files is None):
-            raise ValueError("give either abacus or files")
+        if sum(one is not None for one in (self.abacus, self.files, self.sets)) != 1:
+            raise ValueError("give either abacus or files or sets")
+        return self
+
+    @property
+    def title(self) -> str:
+        """What the held-out problems are called."""
+        if self.sets is not None:
+            return " and ".join(dict.fromkeys(source.title for source in self.sets.held_out))
+        return "abacus" if self.abacus else "problems from files"
+
+    def with_paths_from(self, folder: Path) -> Self:
+        """Make paths absolute, taking relative ones as relative to `folder`; names of known sets stay."""
+        if self.files is not None:
+            files = ProblemFiles(
+                mining=problems_path(self.files.mining, folder),
+                held_out=problems_path(self.files.held_out, folder),
+            )
+            return self.model_copy(update={"files": files})
+        if self.sets is not None:
+            splits = {
+                split: tuple(source.with_paths_from(folder) for source in getattr(self.sets, split))
+                for split in ("mining", "held_out")
+            }
+            return self.model_copy(update={"sets": self.sets.model_copy(update=splits)})
         return self
 
 
@@ -67,7 +111,7 @@ class RunConfig(Config):
     model: Path | None = None
     """Folder of the full-precision model; the bundled one when left out."""
     problems: Problems = Problems(abacus=AbacusProblems())
-    prompt: PromptFormat = PromptFormat()
+    prompt: RunPrompt = RunPrompt()
     sampling: Sampling = Sampling(max_tokens=320)
     """How solutions are generated, the same for every model."""
     engine: EngineConfig = EngineConfig()
@@ -118,7 +162,10 @@ def read_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
     Raises:
         ConfigError: If the file is missing, is not YAML, or holds an unknown key or impossible value.
     """
-    config = parse_config(read_yaml(path), RunConfig, str(path), overrides)
+    content = read_yaml(path)
+    for override in overrides:
+        _override(content, override)
+    config = parse_config(with_recipes(content, path.parent), RunConfig, str(path))
     return resolve_paths(config, path.parent)
 
 
@@ -165,14 +212,12 @@ def resolve_paths(config: RunConfig, folder: Path) -> RunConfig:
         # Not resolved: an environment's interpreter is a link, and what it links to knows no environment.
         python = (folder / config.engine.python).absolute()
         changes["engine"] = config.engine.model_copy(update={"python": python})
-    files = config.problems.files
-    if files is not None:
-        resolved = ProblemFiles(
-            mining=(folder / files.mining).resolve(), held_out=(folder / files.held_out).resolve()
-        )
-        changes["problems"] = Problems(files=resolved)
+    changes["problems"] = config.problems.with_paths_from(folder)
+    if config.prompt.few_shot is not None:
+        few_shot = config.prompt.few_shot.with_paths_from(folder)
+        changes["prompt"] = config.prompt.model_copy(update={"few_shot": few_shot})
     changes["judge"] = config.judge.with_paths_from(folder)
-    benchmarks = tuple((folder / path).resolve() for path in config.curate.benchmarks)
+    benchmarks = tuple(problems_path(path, folder) for path in config.curate.benchmarks)
     changes["curate"] = config.curate.model_copy(update={"benchmarks": benchmarks})
     changes["gate"] = config.gate.with_paths_from(folder)
     return config.model_copy(update=changes)

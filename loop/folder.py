@@ -38,6 +38,8 @@ from .config import RunConfig, read_config, write_config
 from .journal import Journal
 
 FULL_PRECISION = "full_precision"
+EXAMPLES = "examples"
+"""The sample of mining problems whose solutions may be shown in prompts."""
 CALIBRATION = "calibration"
 """The sample of mining problems whose solutions variants are calibrated on."""
 
@@ -71,7 +73,7 @@ class RunFolder:
         return self.path / "restored" / name
 
     def solutions_path(self, model: str, part: str) -> Path:
-        """One model's graded solutions of a split, or of the `CALIBRATION` problems.
+        """One model's graded solutions of a split, or of `CALIBRATION` or `EXAMPLES` problems.
 
         Full precision solves only those mining problems that the headline variant failed.
         """

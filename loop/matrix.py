@@ -34,6 +34,7 @@ from ..restore.preference import train
 from ..restore.restoration import Measured, Restoration, solved, stated_licence
 from ..restore.sources import Origin, misfits
 from .benchmark import CAPABILITY
+from .few_shot import refuse_held_out
 from .gating import BeforeAfter, Gatekeeper, Placed
 from .journal import Journal, JournaledEngine
 from .matrix_config import MatrixConfig, Quantized, Source
@@ -128,6 +129,7 @@ class _Matrix:
         self._reporter = reporter
         self._gatekeeper = Gatekeeper(config.gate, reporter)
         held_out = config.held_out.problems(Split.HELD_OUT)
+        refuse_held_out(config.prompt.examples, held_out)
         validation = remove_overlap(config.validation.problems(Split.MINING), held_out).kept
         if not validation or not held_out:
             raise InputError(
@@ -271,9 +273,10 @@ class _Matrix:
                 unpack=load_unpacked,
             )
             prompts = [Prompt(problem.id, problem.question) for problem in problems]
+            form = self._config.prompt.answer
             asked = JournaledEngine(engine, Journal(journal), done).generate(prompts, self._config.sampling)
             solutions = {
-                one.key: read_solution(known[one.key], name, one.text, one.finish, one.tokens, grader)
+                one.key: read_solution(known[one.key], name, one.text, one.finish, one.tokens, grader, form)
                 for one in asked
             }
         write_records(out, [solutions[problem.id] for problem in problems])

@@ -9,6 +9,7 @@ from typing import Self
 from ..annotate.answers import extract_answer
 from ..annotate.engines.loading import load_tokenizer
 from ..annotate.grading import Grader
+from ..annotate.prompts import Example, PromptFormat
 from ..datasets.records import Problem
 from ..models import BUNDLED
 from ..restore.adapter import placed
@@ -49,6 +50,12 @@ class Models:
         """Folder of the full-precision model."""
         return self.config.model or BUNDLED
 
+    @property
+    def prompt(self) -> PromptFormat:
+        """How questions are put: once the examples are chosen, with them."""
+        chosen = self._folder.facts("examples").get("examples", ())
+        return self.config.prompt.plain([Example.model_validate(one) for one in chosen])
+
     def checkpoint(self, name: str) -> tuple[Path, Path | None]:
         """Folder of a model, and of the adapter on top of it if there is one.
 
@@ -76,7 +83,7 @@ class Models:
         if self._loaded is None or self._loaded.name != name:
             self.release()
             folder, adapter = self.checkpoint(name)
-            wanted = Wanted(name, folder, adapter, self.config.batch_size, self.config.prompt)
+            wanted = Wanted(name, folder, adapter, self.config.batch_size, self.prompt)
             self._loaded = open_engine(
                 wanted, self.config.engine, self._reporter, self._folder.engine_log, self._servers
             )
@@ -98,7 +105,8 @@ class Models:
     def renderer(self) -> Callable[[str, str], str]:
         """Makes the prompt text of (question, prefix)."""
         tokenizer = load_tokenizer(self.base)
-        return lambda question, prefix: self.config.prompt.render(tokenizer, question, prefix)
+        prompt = self.prompt
+        return lambda question, prefix: prompt.render(tokenizer, question, prefix)
 
 
 def reaches(grader: Grader) -> Callable[[Problem, str], bool]:

@@ -50,6 +50,7 @@ def _template() -> "Template":
 def _filters() -> dict[str, Any]:
     return {
         "percent": wording.percent,
+        "share": wording.share,
         "interval": wording.interval,
         "p_value": wording.p_value,
         "size": wording.size,

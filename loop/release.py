@@ -96,7 +96,8 @@ def assemble(
         funnel=tuple(Gate.model_validate(gate) for gate in facts["funnel"]),
         test_share=config.curate.test_share,
         sources=tuple(
-            Source(name=source, licence=of, problems=counts[source]) for source, of in sources.items()
+            Source(name=source, licence=of, problems=counts[source], **_read_from(folder, source))
+            for source, of in sources.items()
         ),
         seeds={"run": config.seed, "curate": config.curate.seed, "restore": config.restore.seed},
         **_measured(folder, name, len(train)),
@@ -171,6 +172,14 @@ def _measured(folder: RunFolder, name: str, pairs: int) -> dict[str, Any]:
         measured["restored"] = accuracy.restored
         measured["recovery"] = report.main.recovery
     return measured
+
+
+def _read_from(folder: RunFolder, source: str) -> dict[str, str]:
+    """Where on the Hub a source's mining problems were read, if they were."""
+    for one in folder.facts("problems").get(Split.MINING, ()):
+        if one["name"] == source and one["revision"]:
+            return {"repository": one["place"], "revision": one["revision"]}
+    return {}
 
 
 def _judges(folder: RunFolder) -> tuple[JudgeFigures, ...]:

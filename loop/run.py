@@ -21,7 +21,16 @@ from .progress import Reporter
 from .report import Report
 from .report_file import write_report
 from .restored import describe
-from .stages import gate, judge, make_problems, quantize_variants, restore, solve, solve_failures
+from .stages import (
+    choose_examples,
+    gate,
+    judge,
+    make_problems,
+    quantize_variants,
+    restore,
+    solve,
+    solve_failures,
+)
 from .summary import summarise
 from .truth import measure_judges
 
@@ -81,6 +90,8 @@ def run(config: RunConfig, path: Path, reporter: Reporter | None = None, *, comm
 
         stages: list[tuple[str, Callable[[], None]]] = [
             ("problems", lambda: make_problems(config, folder)),
+            # With a loader of its own: models that are loaded keep the prompt that they were loaded with.
+            ("examples", lambda: choose_examples(Models(config, folder), folder, reporter)),
             ("quantize", lambda: quantize_variants(models, folder, reporter)),
             ("solve", solve_held_out),
             ("mine", solve_mining),

@@ -10,6 +10,7 @@ from ..datasets.abacus import generate
 from ..datasets.errors import ConfigError, InputError
 from ..datasets.overlap import remove_overlap, unlike
 from ..datasets.problem_sets import load_problems
+from ..datasets.problem_source import load_sources
 from ..datasets.records import Pair, Problem, Split
 from ..datasets.store import read_records, write_records
 from ..judge.case import Case, Judge
@@ -20,8 +21,9 @@ from ..quant.quantize import quantize
 from ..restore.gate import read_gate, write_gate
 from ..restore.preference import train
 from .benchmark import CAPABILITY
-from .config import RunConfig
-from .folder import CALIBRATION, FULL_PRECISION, RunFolder
+from .config import ProblemSets, RunConfig
+from .few_shot import choose_solved, draw_candidates, refuse_held_out, set_aside
+from .folder import CALIBRATION, EXAMPLES, FULL_PRECISION, RunFolder
 from .gating import BeforeAfter, Gatekeeper, Placed
 from .journal import Journal
 from .models import Models, reaches, restored_name
@@ -33,6 +35,7 @@ def make_problems(config: RunConfig, folder: RunFolder) -> None:
     """Write the problems of both splits, the mining ones without overlap with the held-out ones.
 
     Raises:
+        ConfigError: If the prompt shows a held-out problem solved.
         InputError: If a split is left without problems.
     """
     if folder.problems_path.is_file():
@@ -42,21 +45,68 @@ def make_problems(config: RunConfig, folder: RunFolder) -> None:
         how = source.abacus.model_dump(include={"seed", "levels", "largest", "distractors"})
         mining = generate(Split.MINING, source.abacus.mining, **how)
         held_out = generate(Split.HELD_OUT, source.abacus.held_out, **how)
+    elif source.sets is not None:
+        mining, held_out = _read_sets(source.sets, folder)
     else:
         assert source.files is not None
         mining = load_problems(source.files.mining, split=Split.MINING)
         held_out = load_problems(source.files.held_out, split=Split.HELD_OUT)
+    refuse_held_out(config.prompt.given(), held_out)
     overlap = remove_overlap(mining, held_out)
     if not overlap.kept:
         raise InputError(
             "mining: no problem is left once those of the held-out split are removed",
-            hint="Give two files that do not share problems.",
+            hint="Give two sets that do not share problems.",
         )
     folder.write_facts(
         "overlap",
         {"exact": len(overlap.exact), "ngram": len(overlap.ngram), "reworded": len(overlap.reworded)},
     )
     write_records(folder.problems_path, [*overlap.kept, *held_out])
+
+
+def _read_sets(sets: ProblemSets, folder: RunFolder) -> tuple[list[Problem], list[Problem]]:
+    """Read the sets of both splits, and write down where they come from and what was left out of them."""
+    taken: set[str] = set()
+    held_out = load_sources(sets.held_out, Split.HELD_OUT, taken)
+    mining = load_sources(sets.mining, Split.MINING, taken)
+    folder.write_facts(
+        "problems",
+        {
+            split: [one.origin.model_dump(mode="json") for one in loaded]
+            for split, loaded in ((Split.MINING, mining), (Split.HELD_OUT, held_out))
+        },
+    )
+    return (
+        [problem for one in mining for problem in one.problems],
+        [problem for one in held_out for problem in one.problems],
+    )
+
+
+def choose_examples(models: Models, folder: RunFolder, reporter: Reporter) -> None:
+    """Write down the solved problems that every prompt starts with, and take them out of mining.
+
+    Raises:
+        ConfigError: If full precision solves too few mining problems in the asked format.
+    """
+    config = models.config.prompt
+    if folder.facts_path("examples").is_file() or not (config.examples or config.few_shot):
+        return
+    examples = config.given()
+    problems = read_records(folder.problems_path, Problem)
+    if config.few_shot is not None and config.few_shot.file is None:
+        drawn = draw_candidates(problems, config.few_shot)
+        _solve(models, folder, reporter, FULL_PRECISION, EXAMPLES, drawn)
+        solved = folder.solutions(FULL_PRECISION, EXAMPLES)
+        examples += choose_solved(drawn, solved, config.few_shot.count)
+    refuse_held_out(examples, (one for one in problems if one.split is Split.HELD_OUT))
+    kept = set_aside(problems, examples)
+    if not any(one.split is Split.MINING for one in kept):
+        raise InputError(
+            "mining: no problem is left beside the prompt's examples", hint="Mine more problems."
+        )
+    write_records(folder.problems_path, kept)
+    folder.write_facts("examples", {"examples": [one.model_dump(mode="json") for one in examples]})
 
 
 def quantize_variants(models: Models, folder: RunFolder, reporter: Reporter) -> None:
@@ -107,6 +157,7 @@ def _solve(
     if out.is_file():
         return
     known = {problem.id: problem for problem in problems}
+    form = models.config.prompt.answer
     journal = folder.journal(out.stem)
     models.load(model)
     title = f"Solving {part.replace('_', '-')} problems: {model.replace('_', ' ')}"
@@ -114,7 +165,7 @@ def _solve(
         engine = models.engine(model, journal, done)
         prompts = [Prompt(problem.id, problem.question) for problem in problems]
         solutions = {
-            one.key: read_solution(known[one.key], model, one.text, one.finish, one.tokens, grader)
+            one.key: read_solution(known[one.key], model, one.text, one.finish, one.tokens, grader, form)
             for one in engine.generate(prompts, models.config.sampling)
         }
     write_records(out, [solutions[problem.id] for problem in problems])

@@ -41,6 +41,7 @@ from .report import (
 from .report_file import JSON_NAME, read_report, write_report
 from .sensing import read_sensitivity
 from .stages import wrong_cases
+from .wording import count, verb
 
 _LIBRARIES = ("firstfault", "torch", "transformers", "llmcompressor", "compressed-tensors", "trl", "peft")
 
@@ -56,7 +57,7 @@ def summarise(config: RunConfig, folder: RunFolder, *, command: str = "") -> Rep
     mix, places = _faults(folder, name)
     return Report(
         model=models.base.name,
-        problems="abacus" if config.problems.abacus else "problems from files",
+        problems=config.problems.title,
         headline=name,
         variants={recipe.name: _variant(config, folder, recipe.name) for recipe in config.variants},
         full_precision=Footprint(bits_per_weight=16.0, size_bytes=size_on_disk(models.base)),
@@ -200,7 +201,13 @@ def _training(folder: RunFolder, name: str) -> tuple[TrainingPoint, ...]:
 
 
 def _notes(folder: RunFolder) -> tuple[str, ...]:
-    notes: list[str] = []
+    notes = [
+        f"{count(len(bad), 'row')} of {one['place']} could not be used and {verb(len(bad), 'was', 'were')} "
+        f"left out; the first: {bad[0]}."
+        for split in (Split.MINING, Split.HELD_OUT)
+        for one in folder.facts("problems").get(split, ())
+        if (bad := one["bad"])
+    ]
     overlap = folder.facts("overlap")
     if overlap:
         notes.append(

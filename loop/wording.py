@@ -133,6 +133,16 @@ def summary(report: Report) -> list[str]:
     return said
 
 
+def adherence(report: Report) -> str | None:
+    """Say how often the models of the headline follow the asked step format; `None` where it is not known."""
+    known = [
+        f"{ROLES[role].lower()} {share(one.well_formed)}"
+        for role, one in in_order(report.main.behaviour)
+        if one.well_formed is not None
+    ]
+    return f"In the asked step format: {', '.join(known)}." if known else None
+
+
 def middle(positions: Sequence[FaultPosition]) -> str:
     """Say how far into a solution half of the first faults have happened, as `25%`."""
     return percent(median((position.step + 0.5) / position.steps for position in positions), 0)

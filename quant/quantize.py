@@ -196,13 +196,17 @@ def _modifiers(recipe: Recipe) -> list[Any]:
             kept = _weights(recipe, SCHEMES[keep.scheme].weight_bits, keep.group_size or recipe.group)
             groups["group_1"] = {"targets": list(keep.layers), "weights": kept}
         how["config_groups"] = groups
+    # The observer belongs to the weights, all else to the method's own modifier.
+    told: dict[str, Any] = {name: one for name, one in recipe.settings.given.items() if name != "observer"}
     if recipe.method is Method.GPTQ:
-        return [GPTQModifier(**how)]
+        return [GPTQModifier(**how, **told)]
     if recipe.method is Method.AWQ:
         _spare_awq_the_accelerator()
-        return [AWQModifier(duo_scaling="both"), QuantizationModifier(**how)]
+        told = {"duo_scaling": "both", **told}
+        return [AWQModifier(**told), QuantizationModifier(**how)]
     if recipe.method is Method.SMOOTHQUANT:
-        return [SmoothQuantModifier(smoothing_strength=_SMOOTHING), QuantizationModifier(**how)]
+        told = {"smoothing_strength": _SMOOTHING, **told}
+        return [SmoothQuantModifier(**told), QuantizationModifier(**how)]
     return [QuantizationModifier(**how)]
 
 
@@ -213,6 +217,7 @@ def _weights(recipe: Recipe, bits: int, group_size: int) -> dict[str, Any]:
         "strategy": "group",
         "group_size": group_size,
         "symmetric": recipe.symmetric,
+        **({"observer": recipe.settings.observer} if recipe.settings.observer else {}),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from enum import StrEnum
-from typing import NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -65,6 +65,37 @@ class Keep(Config):
         return scheme
 
 
+class Settings(Config):
+    """What a method may be told besides the scheme; else llm-compressor's own value, if nothing is said."""
+
+    dampening_frac: float | None = Field(default=None, gt=0)
+    """`gptq`: share of the Hessian's mean diagonal that is added to it."""
+    block_size: int | None = Field(default=None, ge=1)
+    """`gptq`: columns that are rounded together."""
+    duo_scaling: bool | Literal["both"] | None = None
+    """`awq`: whether weights count for the scales as activations do; `both`, as when left out, tries both."""
+    n_grid: int | None = Field(default=None, ge=1)
+    """`awq`: scales that are tried."""
+    smoothing_strength: float | None = Field(default=None, gt=0, lt=1)
+    """`smoothquant`: share of the outliers that moves into the weights; 0.8 when left out."""
+    observer: Literal["minmax", "memoryless-minmax", "mse", "memoryless-mse"] | None = None
+    """Any but `smoothquant`: how a group's range is found."""
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What is not left out."""
+        return self.model_dump(exclude_none=True)
+
+
+SETTINGS: dict[Method, tuple[str, ...]] = {
+    Method.RTN: ("observer",),
+    Method.GPTQ: ("dampening_frac", "block_size", "observer"),
+    Method.AWQ: ("duo_scaling", "n_grid", "observer"),
+    Method.SMOOTHQUANT: ("smoothing_strength",),
+}
+"""Settings that each method has."""
+
+
 class Recipe(Config):
     """One way of quantizing a model. All linear layers but those ignored or kept are quantized alike."""
 
@@ -83,6 +114,9 @@ class Recipe(Config):
     """Layers left in full precision, by name or `re:` pattern."""
     keep: Keep | None = None
     """Layers kept at more bits than the others: a mixed precision (docs/sensitivity.md)."""
+    settings: Settings = Settings()
+    """What the method is told besides: `dampening_frac`, `block_size` (gptq), `duo_scaling`, `n_grid` (awq),
+    `smoothing_strength` (smoothquant), `observer`."""
 
     @field_validator("scheme")
     @classmethod
@@ -108,6 +142,11 @@ class Recipe(Config):
             raise ValueError(f"keep: layers are kept beside W2A16 to W4A16, not beside {self.scheme}")
         if self.keep is not None and SCHEMES[self.keep.scheme].weight_bits <= self.bits.weight_bits:
             raise ValueError(f"keep: {self.keep.scheme} is no more than {self.scheme}; use W8A16")
+        for name in self.settings.given:
+            if name not in SETTINGS[self.method]:
+                raise ValueError(f"{self.method} has no setting {name}")
+        if per_channel and self.settings.observer is not None:
+            raise ValueError(f"{self.scheme} has no setting observer")
         return self
 
     @property
@@ -133,6 +172,8 @@ class Recipe(Config):
             grouped = f"g{group}" if group else ""
             name += f"-keep-w{bits}{grouped}-{len(self.keep.layers)}-{_digest(self.keep.layers)}"
         # What has no place in the name must still not be confused with the plain recipe.
+        for setting, value in self.settings.given.items():
+            name += f"-{setting.replace('_', '-')}-{str(value).lower().replace('.', '-')}"
         return name if self.ignore == ("lm_head",) else f"{name}-{_slug(self.ignore)}"
 
     @property

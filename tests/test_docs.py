@@ -22,7 +22,8 @@ def fields(model: type) -> set[str]:
 
 
 def test_every_field_of_a_configuration_is_documented():
-    prose = re.sub(r"```.*?```", "", CONFIGURATION, flags=re.DOTALL)
+    pages = CONFIGURATION + (ROOT / "docs" / "problem-sets.md").read_text()
+    prose = re.sub(r"```.*?```", "", pages, flags=re.DOTALL)
     words = set(re.findall(r"[a-z_]+", " ".join(re.findall(r"`([^`]+)`", prose))))
     assert (fields(RunConfig) | fields(MatrixConfig)) - words == set()
 

@@ -2,6 +2,7 @@
 
 import pytest
 from firstfault.annotate.compare import compare, measure
+from firstfault.annotate.statistics import wilson_interval
 from firstfault.datasets.errors import InputError
 from firstfault.datasets.records import Finish, Solution
 from hypothesis import given
@@ -46,7 +47,7 @@ def test_how_solutions_were_written_is_summed_up():
         Solution(problem_id="r", model="m", text="", correct=False, finish=Finish.LENGTH, tokens=30),
     ]
     summary = measure(solutions)
-    assert (summary.well_formed, summary.tokens) == (0.5, 20)
+    assert (summary.well_formed, summary.tokens) == (wilson_interval(1, 2), 20)
     assert summary.degenerate == summary.cut_off == pytest.approx(1 / 3)
 
 

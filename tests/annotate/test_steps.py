@@ -167,6 +167,24 @@ def test_the_step_format_is_recognized():
 
 
 @pytest.mark.parametrize(
+    ("text", "follows"),
+    [
+        ("Step 1: a\nStep 2: so $\\boxed{4}$.", True),
+        ("Step 1: a\n$\\boxed{\\frac{1}{2}}$\n", True),
+        ("Step 1: a\nAnswer: 4", False),
+        ("$\\boxed{4}$", False),
+        ("Step 1: $\\boxed{4}$\nStep 2: b", False),
+        ("Step 1: $\\boxed{4}$\nbye", False),
+        ("Step 1: $\\boxed{3}$ or $\\boxed{4}$", False),
+        ("Step 1: $\\boxed{4", False),
+    ],
+)
+def test_a_boxed_answer_is_the_format_where_it_was_asked_for(text, follows):
+    assert is_well_formed(text, "boxed") is follows
+    assert not (follows and is_well_formed(text))
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",

@@ -70,7 +70,7 @@ def measurement(
         n=640,
         correct=round(640 * accuracy),
         accuracy=estimate(accuracy),
-        well_formed=well_formed,
+        well_formed=estimate(well_formed),
         degenerate=degenerate,
         cut_off=degenerate / 2,
         tokens=tokens,

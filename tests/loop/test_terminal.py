@@ -17,6 +17,15 @@ def test_the_table_holds_accuracy_flips_and_recovery_of_every_variant(sample_rep
     assert all(name in text for name in sample_report.variants)
 
 
+def test_one_line_says_how_often_the_models_follow_the_format(sample_report):
+    (line,) = [one for one in printed(sample_report, 200).splitlines() if "step format" in one]
+    for role, one in sample_report.main.behaviour.items():
+        assert f"{role.replace('_', ' ')} {100 * one.well_formed.value:.1f}% (" in line
+    silent = {"behaviour": {}}
+    variants = {sample_report.headline: sample_report.main.model_copy(update=silent)}
+    assert "step format" not in printed(sample_report.model_copy(update={"variants": variants}))
+
+
 @pytest.mark.parametrize("width", [80, 96, 140])
 def test_nothing_is_cut_at_usual_widths(sample_report, width):
     assert "…" not in printed(sample_report, width)

@@ -108,6 +108,20 @@ def test_a_system_message_comes_before_the_question(engine):
     assert text.endswith("<|im_start|>assistant\nStep 1:")
 
 
+def test_examples_are_turns_before_the_question(engine):
+    shown = PromptFormat(system="", examples=[{"question": "1 + 1?", "solution": "Answer: 2"}])
+    assert shown.render(engine.tokenizer, "Why?") == (
+        "<|im_start|>user\n1 + 1?<|im_end|>\n<|im_start|>assistant\nAnswer: 2<|im_end|>\n"
+        "<|im_start|>user\nWhy?<|im_end|>\n<|im_start|>assistant\n"
+    )
+
+
+def test_the_system_message_asks_for_the_form_of_the_answer():
+    assert "'Answer: ...'" in PromptFormat().system
+    assert "\\boxed{}" in PromptFormat(answer="boxed").system
+    assert PromptFormat(answer="boxed", system="").system == ""
+
+
 def test_a_tokenizer_without_chat_template_is_refused_with_a_hint(tiny_model):
     tokenizer = load_model(tiny_model).tokenizer
     tokenizer.chat_template = None
