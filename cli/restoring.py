@@ -50,7 +50,7 @@ def restore(
     overrides: Set = None,
     as_json: Json = False,
 ) -> None:
-    """Train an adapter on a quantized model from preference pairs; its weights stay as they are."""
+    """Restore a quantized model by preference pairs, with an adapter or in place; it stays low-bit."""
     from ..loop.progress import Reporter
 
     if matrix is not None:
@@ -89,6 +89,10 @@ def _restore_one(
     warnings = misfits(origin, checkpoint)
     for warning in warnings:
         reporter.say(f"Note: {warning}")
+    if teacher is None and config.target == "auto":
+        reporter.say(
+            "Note: given its full-precision model with --base, it learns from that too and gets more back."
+        )
     name = _name(model, checkpoint)
     folder = out or Path("restored") / model.rstrip("/").rsplit("/", 1)[-1]
     steps = config.settled(teacher=teacher is not None).steps(len(origin.pairs))
