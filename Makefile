@@ -12,7 +12,7 @@ quickstart: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
 
-# Against a real vLLM on processors; the first time it installs one into .venv-vllm.
+# Against a real vLLM; the first time it makes the environment that the engine uses.
 test-vllm: $(INSTALLED)
 	$(BIN)/python -m pytest -m vllm -rs
 

@@ -13,7 +13,7 @@ import typer
 from typer._click.exceptions import UsageError
 
 from ..datasets.errors import FirstFaultError
-from . import judging, ledger, measuring, mending, publishing, restoring, reviewing, runs
+from . import judging, ledger, measuring, mending, publishing, restoring, reviewing, runs, sensing
 
 _INTERRUPTED = 130  # what typer makes of Ctrl-C, as shells do
 
@@ -33,6 +33,7 @@ app.add_typer(judging.app, name="judge")
 app.add_typer(reviewing.app, name="review")
 app.command()(mending.curate)
 app.command()(restoring.restore)
+app.command()(sensing.sensitivity)
 app.command()(publishing.publish)
 app.command()(runs.report)
 app.command()(runs.show)

@@ -2,7 +2,10 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +15,7 @@ from .options import BASELINE, Json, Out, Problems, tell, tell_aside
 
 if TYPE_CHECKING:
     from ..annotate.compare import Comparison, Measurement
+    from ..annotate.engines.config import EngineConfig
     from ..annotate.grading import Grader
     from ..datasets.records import Problem, Solution
 
@@ -28,12 +32,12 @@ def quantize(
     out: Out,
     method: Annotated[str, typer.Option(help="rtn, gptq, awq or smoothquant.")] = "rtn",
     scheme: Annotated[str, typer.Option(help="W4A16, W3A16, W2A16, W8A16 or W8A8.")] = "W4A16",
-    recipe_file: Annotated[
-        Path | None,
-        typer.Option("--recipe", help="llm-compressor's YAML, instead of all of these.", show_default=False),
-    ] = None,
     group_size: Annotated[int | None, typer.Option(help="Weights that share a scale.")] = None,
     asymmetric: Annotated[bool, typer.Option("--asymmetric", help="With zero points.")] = False,
+    recipe_file: Annotated[
+        Path | None,
+        typer.Option("--recipe", help="YAML of a recipe, ours or llm-compressor's.", show_default=False),
+    ] = None,
     problems: Annotated[
         Path | None, typer.Option(help="Problems to calibrate on; never held-out ones.")
     ] = None,
@@ -52,8 +56,10 @@ def quantize(
 
     fields = {"method": method, "scheme": scheme, "group_size": group_size, "symmetric": not asymmetric}
     if recipe_file is not None:
+        if (method, scheme, group_size, asymmetric) != ("rtn", "W4A16", None, False):
+            raise ConfigError("--recipe says all of it itself", hint="Leave the other options out")
         fields = read_recipe(recipe_file)
-    recipe = parse_config(fields, Recipe, str(recipe_file or "recipe"))
+    recipe = parse_config(fields, Recipe, "recipe" if recipe_file is None else str(recipe_file))
     texts: list[str] = []
     if problems is not None:
         tokenizer = load_tokenizer(model)
@@ -83,23 +89,34 @@ def measure(
     ] = None,
     baseline: Annotated[str, typer.Option(help="What the others are compared with.")] = BASELINE,
     max_tokens: Annotated[int, typer.Option(help="Longest solution to generate.")] = 512,
+    engine: Annotated[str, typer.Option(help="transformers or vllm.")] = "transformers",
+    url: Annotated[str | None, typer.Option(help="Of a vLLM that runs already.", show_default=False)] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A field of the engine, e.g. concurrency=64."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Grade solutions, your own or generated here, and compare models on the same problems."""
     from ..annotate.compare import compare
     from ..annotate.compare import measure as sum_up
+    from ..annotate.engines.config import EngineConfig
     from ..annotate.grading import Grader
     from ..annotate.solutions import read_generations
     from ..datasets.problem_sets import load_problems
     from ..datasets.store import write_records
+    from ..loop.config import parse_config
 
+    chosen = parse_config(
+        {"name": engine, **({} if url is None else {"url": url})}, EngineConfig, "engine", overrides or ()
+    )
     known = load_problems(problems, say=tell_aside)
     graded: dict[str, list[Solution]] = {}
     with Grader() as grader:
         for name, path in _named(solutions or (), "--solutions"):
             graded[name] = read_generations(path, known, name, grader)
         for name, path in _named(models or (), "--model"):
-            graded[name] = _generate(name, path, known, max_tokens, grader)
+            graded[name] = _generate(name, path, known, max_tokens, chosen, grader)
     if not graded:
         raise InputError("nothing to measure", hint="Give --solutions NAME=FILE or --model NAME=FOLDER")
     if baseline not in graded and len(graded) > 1:
@@ -127,22 +144,33 @@ def measure(
 
 
 def _generate(
-    name: str, folder: Path, problems: "Sequence[Problem]", max_tokens: int, grader: "Grader"
+    name: str,
+    folder: Path,
+    problems: "Sequence[Problem]",
+    max_tokens: int,
+    config: "EngineConfig",
+    grader: "Grader",
 ) -> "list[Solution]":
     from ..annotate.engines.engine import Prompt, Sampling
-    from ..annotate.engines.transformers import TransformersEngine
     from ..annotate.solutions import read_solution
+    from ..loop.engines import Wanted, open_engine
     from ..loop.progress import Reporter
-    from ..quant.formats.loading import load_unpacked
 
-    engine = TransformersEngine.load(folder, name=name, unpack=load_unpacked)
+    reporter = Reporter()
     known = {problem.id: problem for problem in problems}
     written: dict[str, Solution] = {}
-    with Reporter().task(f"Solving: {name}", total=len(problems)) as done:
-        prompts = [Prompt(problem.id, problem.question) for problem in problems]
-        for one in engine.generate(prompts, Sampling(max_tokens=max_tokens)):
-            written[one.key] = read_solution(known[one.key], name, one.text, one.finish, one.tokens, grader)
-            done(1)
+    prompts = [Prompt(problem.id, problem.question) for problem in problems]
+    logs = Path(mkdtemp(prefix="firstfault-"))
+    with ExitStack() as stack:
+        engine = open_engine(Wanted(name, folder), config, reporter, logs / "vllm.log", stack)
+        with reporter.task(f"Solving: {name}", total=len(problems)) as done:
+            for one in engine.generate(prompts, Sampling(max_tokens=max_tokens)):
+                written[one.key] = read_solution(
+                    known[one.key], name, one.text, one.finish, one.tokens, grader
+                )
+                done(1)
+    # After a failure it stays, since the error names it.
+    rmtree(logs)
     return [written[problem.id] for problem in problems]
 
 

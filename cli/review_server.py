@@ -48,25 +48,10 @@ def serve(
 
 
 def _environment(reporter: "Reporter") -> Path:
-    from ..annotate.argilla.server.environment import (
-        ensure_environment,
-        environment_path,
-        packages,
-        python_of,
-    )
+    from ..annotate.argilla.server.environment import environment, packages
+    from ..loop.installing import made
 
-    if python_of(environment_path()).exists():
-        return python_of(environment_path())
-    with reporter.task("Installing Argilla's server, this once", total=len(packages())) as bar:
-        shown = 0
-
-        def report(done: int, total: int, what: str) -> None:
-            nonlocal shown
-            bar(done - shown)
-            shown = done
-            bar.note(what)
-
-        return ensure_environment(report)
+    return made(environment(), "Argilla's server", reporter, total=len(packages()))
 
 
 def _announce(server: "Server", folder: "DataFolder", is_new: bool, as_json: bool) -> None:

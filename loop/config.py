@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar, cast
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
+from ..annotate.engines.config import EngineConfig
 from ..annotate.engines.engine import Sampling
 from ..datasets.abacus import LARGEST, LEVELS
 from ..datasets.config import Config
@@ -113,6 +114,8 @@ class RunConfig(Config):
     prompt: RunPrompt = RunPrompt()
     sampling: Sampling = Sampling(max_tokens=320)
     """How solutions are generated, the same for every model."""
+    engine: EngineConfig = EngineConfig()
+    """What they are generated with."""
     variants: tuple[Recipe, ...] = Field(min_length=1)
     """Quantized versions to make and measure."""
     headline: str | None = None
@@ -205,6 +208,10 @@ def resolve_paths(config: RunConfig, folder: Path) -> RunConfig:
     changes: dict[str, Any] = {}
     if config.model is not None:
         changes["model"] = (folder / config.model).resolve()
+    if config.engine.python is not None:
+        # Not resolved: an environment's interpreter is a link, and what it links to knows no environment.
+        python = (folder / config.engine.python).absolute()
+        changes["engine"] = config.engine.model_copy(update={"python": python})
     changes["problems"] = config.problems.with_paths_from(folder)
     if config.prompt.few_shot is not None:
         few_shot = config.prompt.few_shot.with_paths_from(folder)

@@ -40,6 +40,7 @@ def curate(models: Models, folder: RunFolder, reporter: Reporter) -> None:
     funnel = Funnel()
     worth = list(judged(items, references, funnel, agreed_only=config.curate.agreed_only))
     journal = folder.journal(f"pairs-{name}")
+    models.load(FULL_PRECISION)
     with Grader() as grader:
         with reporter.task("Making pairs", total=len(worth)) as done:
             engine = models.engine(FULL_PRECISION, journal, done)
@@ -47,6 +48,7 @@ def curate(models: Models, folder: RunFolder, reporter: Reporter) -> None:
         candidates = list(made(worth, pairs, funnel))
         with reporter.task("Checking pairs", total=len(candidates)) as done:
             kept = check(candidates, reaches(grader), funnel, longest=config.curate.longest, progress=done)
+    models.release()
     if config.curate.margins:
         with reporter.task("Computing margins", total=2 * len(kept)) as done:
             kept = with_margins(kept, models.base, folder.variant(name), done)

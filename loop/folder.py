@@ -11,6 +11,7 @@ reviews/MODEL.SPLIT.parquet  what people said of them; beside it what they were 
 pairs/NAME.parquet           the Silver Bullet pairs
 pairs/NAME.test.parquet      those of problems that are set aside
 restored/NAME/               what restoring added to the variant, and its card
+sensitivity.json, mixed.yaml which modules are fragile, and a recipe that keeps them
 facts/STAGE.json             figures of a stage that are not records
 ledger.sqlite                what language models were asked and have answered
 report.html, report.json
@@ -27,6 +28,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ..annotate.engines.config import EngineConfig
 from ..annotate.engines.endpoint import Budget
 from ..annotate.reviews import overrule
 from ..datasets.errors import ConfigError, InputError
@@ -111,9 +113,19 @@ class RunFolder:
         return self.path / "pairs" / f"{name}.test.parquet"
 
     @property
+    def sensitivity_path(self) -> Path:
+        """How much each module of the headline variant costs, where that was measured."""
+        return self.path / "sensitivity.json"
+
+    @property
     def ledger_path(self) -> Path:
         """What language models were asked for this run, unless the configuration names another place."""
         return self.path / "ledger.sqlite"
+
+    @property
+    def engine_log(self) -> Path:
+        """What the servers that were started for this run have written."""
+        return self.path / "work" / "vllm.log"
 
     def facts_path(self, stage: str) -> Path:
         """Figures of a stage."""
@@ -173,8 +185,8 @@ class RunFolder:
         text = write_config(config)
         if self.config_path.is_file():
             there = self.read_config()
-            if _without_budget(there) == _without_budget(config):
-                # More money may be spent on the same run.
+            if _that_counts(there) == _that_counts(config):
+                # More money may be spent on the same run, and vLLM may be elsewhere.
                 if there != config:
                     write_text(self.config_path, text)
             else:
@@ -236,5 +248,8 @@ class RunFolder:
         return self.path / "work" / f"{stage.replace(os.sep, '-')}.jsonl"
 
 
-def _without_budget(config: RunConfig) -> RunConfig:
-    return config.model_copy(update={"judge": config.judge.model_copy(update={"budget": Budget()})})
+def _that_counts(config: RunConfig) -> RunConfig:
+    """The configuration without what its results don't depend on."""
+    engine = EngineConfig(name=config.engine.name)
+    judge = config.judge.model_copy(update={"budget": Budget()})
+    return config.model_copy(update={"judge": judge, "engine": engine})

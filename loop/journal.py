@@ -22,8 +22,10 @@ class BatchEngine(Engine, Protocol):
         """Cut the work."""
         ...
 
-    def complete(self, batch: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
-        """Do one batch; the result depends on the batch and the sampling only."""
+    def completed(
+        self, batches: Sequence[Sequence[Prompt]], sampling: Sampling
+    ) -> Iterator[tuple[int, list[Completion]]]:
+        """Do batches; yield the number of each with its completions as soon as it is done, in any order."""
         ...
 
 
@@ -87,16 +89,29 @@ class JournaledEngine:
         return self._engine.name
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[Completion]:
-        """Yield every completion of every prompt."""
-        for batch in self._engine.batches(prompts):
+        """Yield every completion of every prompt, those that are in the journal first."""
+        batches = self._engine.batches(prompts)
+        places: dict[str, list[int]] = {}
+        for place, batch in enumerate(batches):
             # Keys of prompts are the caller's names for them and no part of the work.
             content = [self.name, sampling.model_dump(), [prompt[1:] for prompt in batch]]
             key = hashlib.sha256(json.dumps(content).encode()).hexdigest()
-            if key not in self._journal:
-                self._journal.put(key, _rows(batch, self._engine.complete(batch, sampling)))
-            rows: list[tuple[int, int, str, str, int]] = self._journal.get(key)
-            for place, sample, text, finish, tokens in rows:
-                yield Completion(batch[place].key, sample, text, Finish(finish), tokens)
+            places.setdefault(key, []).append(place)
+        missing = [key for key in places if key not in self._journal]
+        for key in [key for key in places if key in self._journal]:
+            yield from self._told(batches, places[key], key)
+        asked = [batches[places[key][0]] for key in missing]
+        for number, completions in self._engine.completed(asked, sampling):
+            key = missing[number]
+            self._journal.put(key, _rows(asked[number], completions))
+            yield from self._told(batches, places[key], key)
+
+    def _told(self, batches: Sequence[list[Prompt]], places: Sequence[int], key: str) -> Iterator[Completion]:
+        """The completions of batches that are the same work."""
+        rows: list[tuple[int, int, str, str, int]] = self._journal.get(key)
+        for place in places:
+            for number, sample, text, finish, tokens in rows:
+                yield Completion(batches[place][number].key, sample, text, Finish(finish), tokens)
             if self._done is not None:
                 self._done(len(rows))
 

@@ -1,20 +1,23 @@
 """The models of a run by name: full precision, its variants, the restored variant."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from ..annotate.answers import extract_answer
 from ..annotate.engines.loading import load_tokenizer
-from ..annotate.engines.transformers import TransformersEngine
 from ..annotate.grading import Grader
 from ..annotate.prompts import Example, PromptFormat
 from ..datasets.records import Problem
 from ..models import BUNDLED
-from ..quant.formats.loading import load_unpacked
 from ..restore.adapter import placed
 from .config import RunConfig
+from .engines import Wanted, open_engine
 from .folder import FULL_PRECISION, RunFolder
-from .journal import Journal, JournaledEngine
+from .journal import BatchEngine, Journal, JournaledEngine
+from .progress import Reporter
 
 RESTORED = "-restored"
 
@@ -27,15 +30,20 @@ def restored_name(variant: str) -> str:
 class Models:
     """Loads the models of a run, one at a time, so that memory holds one.
 
+    A server that it has started runs until another model is asked for, or until `release`.
+
     Args:
         config: The run's configuration.
         folder: Where its checkpoints are.
+        reporter: Where progress is shown.
     """
 
-    def __init__(self, config: RunConfig, folder: RunFolder) -> None:
+    def __init__(self, config: RunConfig, folder: RunFolder, reporter: Reporter | None = None) -> None:
         self.config = config
         self._folder = folder
-        self._loaded: TransformersEngine | None = None
+        self._reporter = reporter or Reporter()
+        self._loaded: BatchEngine | None = None
+        self._servers = ExitStack()
 
     @property
     def base(self) -> Path:
@@ -64,22 +72,35 @@ class Models:
         self, name: str, journal: Journal, done: Callable[[int], None] | None = None
     ) -> JournaledEngine:
         """An engine whose finished batches are kept in a journal."""
+        return JournaledEngine(self.load(name), journal, done)
+
+    def load(self, name: str) -> BatchEngine:
+        """Load a model in the place of the one before, or start its server.
+
+        Raises:
+            FirstFaultError: If it can't be loaded or served.
+        """
         if self._loaded is None or self._loaded.name != name:
-            self._loaded = None
+            self.release()
             folder, adapter = self.checkpoint(name)
-            self._loaded = TransformersEngine.load(
-                folder,
-                name=name,
-                adapter=adapter,
-                batch_size=self.config.batch_size,
-                prompt_format=self.prompt,
-                unpack=load_unpacked,
+            wanted = Wanted(name, folder, adapter, self.config.batch_size, self.prompt)
+            self._loaded = open_engine(
+                wanted, self.config.engine, self._reporter, self._folder.engine_log, self._servers
             )
-        return JournaledEngine(self._loaded, journal, done)
+        return self._loaded
 
     def release(self) -> None:
-        """Forget the loaded model, before others are loaded that memory must hold."""
+        """Give back the memory of the model that is loaded, and stop its server."""
         self._loaded = None
+        self._servers.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
 
     def renderer(self) -> Callable[[str, str], str]:
         """Makes the prompt text of (question, prefix)."""

@@ -16,6 +16,7 @@ from ..datasets.records import ErrorType, Pair
 from ..datasets.showing import clip, harmless
 from . import charts, profiled, regular, reviewed, wording
 from .aligned import aligned_rows
+from .heat import heat_view
 from .report import ErrorMix, Regression, Report, Role
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def _context(report: Report) -> dict[str, Any]:
         "reviewed": reviewed.view(report.reviews) if report.reviews is not None else None,
         "regular": regular.view(report),
         "located": profiled.locators(report),
+        "heat": heat_view(report.sensitivity) if report.sensitivity is not None else None,
         "aligned": aligned_rows,
         "shaded": profiled.shaded,
         "profile_of": profiled.view,

@@ -50,8 +50,8 @@ class Reporter:
         self._console = console or Console(stderr=True)
 
     def say(self, text: str) -> None:
-        """Print one line."""
-        self._console.print(text, highlight=False)
+        """Print one line, as plain text."""
+        self._console.print(text, highlight=False, markup=False)
 
     @contextmanager
     def task(self, what: str, total: int | None = None) -> Generator[Bar]:

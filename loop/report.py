@@ -17,6 +17,7 @@ from ..datasets.records import ErrorType, Pair, Problem, Record, Solution, Verdi
 from ..judge.agreement import Agreement
 from .profile import Profile
 from .regularities import LocatorRow, Regularities
+from .sensitivity import Sensitivity
 
 MOST_REGRESSIONS = 20
 
@@ -208,6 +209,8 @@ class Report(Figure):
     """How the models go wrong: hazards, self-recovery, losses by group and the rest."""
     locators: tuple[LocatorRow, ...] = ()
     """How well first faults of the headline variant are found without a judge."""
+    sensitivity: Sensitivity | None = None
+    """Which modules of the headline variant cost the margin, where that was measured."""
     training: tuple[TrainingPoint, ...] = ()
     regressions: tuple[Regression, ...] = Field(default=(), max_length=MOST_REGRESSIONS)
     notes: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from ..datasets.records import Split
 from .config import RunConfig
 from .curation import curate, renew
 from .diverging import diverge
+from .engines import check_engine
 from .folder import FULL_PRECISION, RunFolder
 from .gating import Gatekeeper
 from .inspecting import inspect_solutions
@@ -58,13 +59,18 @@ def run(config: RunConfig, path: Path, reporter: Reporter | None = None, *, comm
     torch.set_num_threads(config.threads)
     reporter = reporter or Reporter()
     folder = RunFolder(path)
-    with folder.locked():
+    with folder.locked(), Models(config, folder, reporter) as models:
         folder.sweep()
         folder.claim(config)
-        models = Models(config, folder)
+        check_engine(config.engine, reporter, config.variants)
         gatekeeper = Gatekeeper(config.gate, reporter)
         name = config.main.name
         after = restored_name(name)
+
+        def choose_shown() -> None:
+            choose_examples(models, folder, reporter)
+            # A model that is loaded keeps the prompt that it was loaded with.
+            models.release()
 
         def solve_held_out() -> None:
             for model in (FULL_PRECISION, *(recipe.name for recipe in config.variants)):
@@ -89,8 +95,7 @@ def run(config: RunConfig, path: Path, reporter: Reporter | None = None, *, comm
 
         stages: list[tuple[str, Callable[[], None]]] = [
             ("problems", lambda: make_problems(config, folder)),
-            # With a loader of its own: models that are loaded keep the prompt that they were loaded with.
-            ("examples", lambda: choose_examples(Models(config, folder), folder, reporter)),
+            ("examples", choose_shown),
             ("quantize", lambda: quantize_variants(models, folder, reporter)),
             ("solve", solve_held_out),
             ("mine", solve_mining),

@@ -117,6 +117,7 @@ def quantize_variants(models: Models, folder: RunFolder, reporter: Reporter) -> 
         if folder.facts_path(f"quantize-{recipe.name}").is_file():
             continue
         texts = _calibration_texts(models, folder, reporter) if recipe.needs_data else []
+        models.release()
         with reporter.task(f"Quantizing: {recipe.name}"):
             made = quantize(models.base, recipe, texts, out, seed=config.seed)
         folder.write_facts(
@@ -158,6 +159,7 @@ def _solve(
     known = {problem.id: problem for problem in problems}
     form = models.config.prompt.answer
     journal = folder.journal(out.stem)
+    models.load(model)
     title = f"Solving {part.replace('_', '-')} problems: {model.replace('_', ' ')}"
     with reporter.task(title, total=len(problems)) as done, Grader() as grader:
         engine = models.engine(model, journal, done)
@@ -203,6 +205,7 @@ def restore(models: Models, folder: RunFolder, reporter: Reporter) -> None:
     out = folder.restored(name)
     if out.is_dir():
         return
+    models.release()
     pairs = read_records(folder.pairs_path(name), Pair)
     steps = config.restore.settled(teacher=True).steps(len(pairs))
     with reporter.task(f"Restoring: {name}", total=steps) as done:

@@ -39,6 +39,7 @@ from .report import (
     positions,
 )
 from .report_file import JSON_NAME, read_report, write_report
+from .sensing import read_sensitivity
 from .stages import wrong_cases
 from .wording import count, verb
 
@@ -67,6 +68,7 @@ def summarise(config: RunConfig, folder: RunFolder, *, command: str = "") -> Rep
         funnel=tuple(Gate.model_validate(gate) for gate in folder.facts("curate").get("funnel", [])),
         regularities=measure_regularities(config, folder),
         locators=measure_locators(config, folder),
+        sensitivity=read_sensitivity(folder),
         training=_training(folder, name),
         regressions=_regressions(folder, name),
         notes=_notes(folder),
@@ -112,7 +114,7 @@ def _variant(config: RunConfig, folder: RunFolder, name: str) -> VariantReport:
         behaviour["restored"] = measure(restored)
     return VariantReport(
         method=recipe.method,
-        scheme=f"{recipe.scheme} g{recipe.group}" if recipe.group else recipe.scheme,
+        scheme=recipe.description,
         weight_bits=recipe.bits.weight_bits,
         footprint=Footprint(bits_per_weight=made.get("bits_per_weight"), size_bytes=made.get("size_bytes")),
         accuracy=_accuracy(comparison, restored),

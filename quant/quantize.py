@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ..datasets.errors import ConfigError, ModelError
 from .checkpoint import read_checkpoint, replacing_folder, size_on_disk
-from .recipes import Method, Recipe
+from .recipes import SCHEMES, Method, Recipe
 from .silence import silenced, silenced_compressor
 
 _LONGEST = 2048
@@ -25,7 +25,7 @@ class QuantizedCheckpoint(NamedTuple):
     name: str
     scheme: str
     bits_per_weight: float
-    """Stored bits per quantized weight, scales and zero points included."""
+    """Mean of stored bits per quantized weight, kept ones, scales and zero points included."""
     size_bytes: int
     """Size of the weights on disk, unquantized embeddings included."""
     seconds: float
@@ -48,8 +48,8 @@ def quantize(
         seed: Of the sample of texts.
 
     Raises:
-        ConfigError: If the group size doesn't divide a layer's input dimension, or texts are
-            needed and none are given.
+        ConfigError: If the group size doesn't divide a layer's input dimension, a layer to keep
+            doesn't exist, or texts are needed and none are given.
         ModelError: If the model can't be loaded or is quantized already.
     """
     started = time.perf_counter()
@@ -63,6 +63,7 @@ def quantize(
     model, tokenizer = _load(model_path)
     texts = _sample(calibration_texts, recipe.samples, seed) if recipe.needs_data else []
     with silenced_compressor():
+        bits = _bits_per_weight(model, recipe)
         _check_group_size(model, recipe)
         _oneshot(model, recipe, [_encode(tokenizer, text) for text in texts], seed)
         with replacing_folder(out) as folder:
@@ -75,7 +76,7 @@ def quantize(
         folder=out,
         name=recipe.name,
         scheme=recipe.scheme,
-        bits_per_weight=recipe.bits_per_weight,
+        bits_per_weight=bits,
         size_bytes=size_on_disk(out),
         seconds=time.perf_counter() - started,
     )
@@ -98,19 +99,46 @@ def _load(folder: Path) -> tuple[Any, Any]:
         ) from error
 
 
-def _check_group_size(model: Any, recipe: Recipe) -> None:
+def _bits_per_weight(model: Any, recipe: Recipe) -> float:
+    if recipe.keep is None:
+        return recipe.bits_per_weight
+    kept: set[str] = set()
+    for layer in recipe.keep.layers:
+        found = _linear(model, [layer], recipe)
+        if not found:
+            raise ConfigError(
+                f"keep: {layer!r} is none of the model's quantized linear layers",
+                hint="Name layers in full, such as model.layers.0.mlp.down_proj.",
+            )
+        kept |= found.keys()
+    sizes = {name: int(layer.weight.numel()) for name, layer in _linear(model, ["Linear"], recipe).items()}
+    held = sum(size for name, size in sizes.items() if name in kept)
+    whole = sum(sizes.values())
+    return (recipe.kept_bits_per_weight * held + recipe.bits_per_weight * (whole - held)) / whole
+
+
+def _linear(model: Any, targets: list[str], recipe: Recipe) -> dict[str, Any]:
+    """The linear layers that are quantized, of those that `targets` match, by name."""
     from compressed_tensors import utils  # pyright: ignore[reportMissingTypeStubs]
 
-    if recipe.group is None:
-        return
     layers: Any = utils
-    for name, layer in layers.match_named_modules(model, ["Linear"], list(recipe.ignore)):
-        inputs = int(getattr(layer, "in_features", 0))
-        if inputs % recipe.group:
-            raise ConfigError(
-                f"group_size {recipe.group} does not divide {inputs}, the input dimension of {name}",
-                hint="Choose a group size that does, such as 32, or leave the layer out with `ignore`.",
-            )
+    found: dict[str, Any] = dict(layers.match_named_modules(model, targets, list(recipe.ignore)))
+    return {name: layer for name, layer in found.items() if hasattr(layer, "in_features")}
+
+
+def _check_group_size(model: Any, recipe: Recipe) -> None:
+    keep = recipe.keep
+    for size in dict.fromkeys((recipe.group, keep.group_size if keep else None)):
+        if size is None:
+            continue
+        targets = ["Linear"] if keep is None or size == recipe.group else list(keep.layers)
+        for name, layer in _linear(model, targets, recipe).items():
+            inputs = int(layer.in_features)
+            if inputs % size:
+                raise ConfigError(
+                    f"group_size {size} does not divide {inputs}, the input dimension of {name}",
+                    hint="Choose a group size that does, such as 32, or leave the layer out with `ignore`.",
+                )
 
 
 def _sample(texts: Sequence[str], count: int, seed: int) -> list[str]:
@@ -161,7 +189,13 @@ def _modifiers(recipe: Recipe) -> list[Any]:
     if recipe.group is None:
         how |= {"scheme": recipe.scheme, "targets": ["Linear"]}
     else:
-        how["config_groups"] = {"group_0": {"targets": ["Linear"], "weights": _weights(recipe)}}
+        bits = recipe.bits.weight_bits
+        groups = {"group_0": {"targets": ["Linear"], "weights": _weights(recipe, bits, recipe.group)}}
+        if (keep := recipe.keep) is not None:
+            # A layer's own name goes before its class.
+            kept = _weights(recipe, SCHEMES[keep.scheme].weight_bits, keep.group_size or recipe.group)
+            groups["group_1"] = {"targets": list(keep.layers), "weights": kept}
+        how["config_groups"] = groups
     # The observer belongs to the weights, all else to the method's own modifier.
     told: dict[str, Any] = {name: one for name, one in recipe.settings.given.items() if name != "observer"}
     if recipe.method is Method.GPTQ:
@@ -176,12 +210,12 @@ def _modifiers(recipe: Recipe) -> list[Any]:
     return [QuantizationModifier(**how)]
 
 
-def _weights(recipe: Recipe) -> dict[str, Any]:
+def _weights(recipe: Recipe, bits: int, group_size: int) -> dict[str, Any]:
     return {
-        "num_bits": recipe.bits.weight_bits,
+        "num_bits": bits,
         "type": "int",
         "strategy": "group",
-        "group_size": recipe.group,
+        "group_size": group_size,
         "symmetric": recipe.symmetric,
         **({"observer": recipe.settings.observer} if recipe.settings.observer else {}),
     }

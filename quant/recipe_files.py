@@ -1,7 +1,7 @@
-"""Recipes as YAML files in llm-compressor's own format.
+"""Recipes as YAML files: a `Recipe`'s own fields, or llm-compressor's format.
 
-Such a file runs in llm-compressor as it is; here it is read into a `Recipe`, of which `quantize` makes the
-same checkpoint. What a `Recipe` can't say is refused rather than left out.
+A file of the latter runs in llm-compressor as it is; here it is read into a `Recipe`, of which `quantize`
+makes the same checkpoint. What a `Recipe` can't say is refused rather than left out.
 """
 
 from pathlib import Path
@@ -48,6 +48,8 @@ def read_recipe(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         line = " ".join(str(error).split())
         raise ConfigError(f"{path}: not YAML: {line}", hint="Mend the line that is named.") from None
+    if isinstance(content, dict) and "method" in content:
+        return cast(dict[str, Any], content)
     modifiers = _modifiers(content, path)
     method = _METHODS.get(frozenset(modifiers))
     if method is None:

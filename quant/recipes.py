@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple, Self
@@ -12,6 +13,7 @@ from ..datasets.config import Config
 
 _SCALE_BITS = 16
 _DEFAULT_GROUP = 128
+_LONGEST_SLUG = 48
 
 
 class Method(StrEnum):
@@ -75,8 +77,27 @@ SETTINGS: dict[Method, tuple[str, ...]] = {
 """Settings that each method has."""
 
 
+class Keep(Config):
+    """Layers that are kept at more bits than the others."""
+
+    layers: tuple[str, ...] = Field(min_length=1)
+    """By full name, such as `model.layers.0.mlp.down_proj`, or `re:` pattern."""
+    scheme: str = "W8A16"
+    """One that leaves activations alone."""
+    group_size: int | None = Field(default=None, ge=8)
+    """Weights that share a scale; the recipe's own when left out."""
+
+    @field_validator("scheme")
+    @classmethod
+    def _leaves_activations_alone(cls, scheme: str) -> str:
+        scheme = known_scheme(scheme)
+        if SCHEMES[scheme].activation_bits < 16:
+            raise ValueError(f"kept layers leave activations alone, unlike {scheme}; use W8A16")
+        return scheme
+
+
 class Recipe(Config):
-    """One way of quantizing a model. All linear layers but the ignored ones are quantized alike."""
+    """One way of quantizing a model. All linear layers but those ignored or kept are quantized alike."""
 
     method: Method
     """`rtn`, `gptq`, `awq` or `smoothquant`."""
@@ -94,13 +115,13 @@ class Recipe(Config):
     settings: Settings = Settings()
     """What the method is told besides: `dampening_frac`, `block_size` (gptq), `duo_scaling`, `n_grid` (awq),
     `smoothing_strength` (smoothquant), `observer`."""
+    keep: Keep | None = None
+    """Layers kept at more bits than the others: a mixed precision (docs/sensitivity.md)."""
 
     @field_validator("scheme")
     @classmethod
     def _is_known(cls, scheme: str) -> str:
-        if scheme.upper() not in SCHEMES:
-            raise ValueError(f"unknown scheme {scheme!r}; known are {', '.join(SCHEMES)}")
-        return scheme.upper()
+        return known_scheme(scheme)
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:
@@ -122,6 +143,10 @@ class Recipe(Config):
                 raise ValueError(f"{self.method} has no setting {name}")
         if per_channel and self.settings.observer is not None:
             raise ValueError(f"{self.scheme} has no setting observer")
+        if self.keep is not None and per_channel:
+            raise ValueError(f"keep: layers are kept beside W2A16 to W4A16, not beside {self.scheme}")
+        if self.keep is not None and SCHEMES[self.keep.scheme].weight_bits <= self.bits.weight_bits:
+            raise ValueError(f"keep: {self.keep.scheme} is no more than {self.scheme}; use W8A16")
         return self
 
     @property
@@ -142,10 +167,23 @@ class Recipe(Config):
         weights, activations = self.bits
         name = f"{self.method}-w{weights}" + (f"g{self.group}" if self.group else f"a{activations}")
         name += "" if self.symmetric else "-asym"
+        if self.keep is not None:
+            bits, group = SCHEMES[self.keep.scheme].weight_bits, self.keep.group_size
+            grouped = f"g{group}" if group else ""
+            name += f"-keep-w{bits}{grouped}-{len(self.keep.layers)}-{_digest(self.keep.layers)}"
         # What has no place in the name must still not be confused with the plain recipe.
         for setting, value in self.settings.given.items():
             name += f"-{setting.replace('_', '-')}-{str(value).lower().replace('.', '-')}"
         return name if self.ignore == ("lm_head",) else f"{name}-{_slug(self.ignore)}"
+
+    @property
+    def description(self) -> str:
+        """Bits and groups for people, e.g. `W3A16 g32, 9 layers W8A16`."""
+        described = f"{self.scheme} g{self.group}" if self.group else self.scheme
+        if self.keep is None:
+            return described
+        count = len(self.keep.layers)
+        return f"{described}, {count} {'layer' if count == 1 else 'layers'} {self.keep.scheme}"
 
     @property
     def needs_data(self) -> bool:
@@ -157,13 +195,39 @@ class Recipe(Config):
         """Stored bits per quantized weight: the integer, and its share of the group's scale and zero point.
 
         A scale per output channel (`W8A8`) is a share of 16 bits over the input dimension, which
-        is not known here and not counted.
+        is not known here and not counted. Kept layers are left aside: see `kept_bits_per_weight`.
         """
-        bits = self.bits.weight_bits
-        if self.group is None:
+        return self._stored(self.bits.weight_bits, self.group)
+
+    @property
+    def kept_bits_per_weight(self) -> float:
+        """The same of the kept layers; of the others where none is kept."""
+        if self.keep is None:
+            return self.bits_per_weight
+        return self._stored(SCHEMES[self.keep.scheme].weight_bits, self.keep.group_size or self.group)
+
+    def _stored(self, bits: int, group: int | None) -> float:
+        if group is None:
             return float(bits)
-        return bits + (_SCALE_BITS + (0 if self.symmetric else bits)) / self.group
+        return bits + (_SCALE_BITS + (0 if self.symmetric else bits)) / group
+
+
+def known_scheme(scheme: str) -> str:
+    """Return a scheme's name as `SCHEMES` has it.
+
+    Raises:
+        ValueError: If there is none of that name.
+    """
+    if scheme.upper() not in SCHEMES:
+        raise ValueError(f"unknown scheme {scheme!r}; known are {', '.join(SCHEMES)}")
+    return scheme.upper()
 
 
 def _slug(ignore: tuple[str, ...]) -> str:
-    return "except-" + (re.sub(r"[^a-z0-9]+", "-", "-".join(ignore).lower()).strip("-") or "nothing")
+    slug = "except-" + (re.sub(r"[^a-z0-9]+", "-", "-".join(ignore).lower()).strip("-") or "nothing")
+    # It becomes the name of a folder.
+    return slug if len(slug) <= _LONGEST_SLUG else f"except-{len(ignore)}-{_digest(ignore)}"
+
+
+def _digest(layers: tuple[str, ...]) -> str:
+    return hashlib.sha256("\n".join(layers).encode()).hexdigest()[:6]

@@ -23,7 +23,9 @@ Progress = Callable[[int], None]
 
 _MOST_LOGITS = 1 << 26
 """Most logits of a batch: a quarter of a gigabyte as float32."""
-_MOST_ROWS = 64
+_MOST_PAIRS = 32
+_MOST_PAIRS_ON_PROCESSORS = 4
+"""What a layer computes for more of them no longer fits into the caches."""
 
 
 class _Row(NamedTuple):
@@ -32,6 +34,20 @@ class _Row(NamedTuple):
     tokens: list[int]
     start: int
     """Index of the first token that counts."""
+
+
+class PairBatch(NamedTuple):
+    """Pairs whose margins one forward pass gives."""
+
+    places: tuple[int, ...]
+    """Where they stand among the pairs that were given."""
+    rows: tuple[_Row, ...]
+    """Chosen and rejected in turn."""
+
+    def margins(self, model: Any) -> list[float]:
+        """Compute the pairs' margins under a loaded model, in nats."""
+        summed = _log_probabilities(model, self.rows)
+        return [chosen - rejected for chosen, rejected in zip(summed[::2], summed[1::2], strict=True)]
 
 
 def with_margins(
@@ -73,25 +89,37 @@ def margins(folder: Path, pairs: Sequence[Pair], progress: Progress | None = Non
     model, tokenizer = load_model(
         folder, dtype="auto" if torch.cuda.is_available() else "float32", unpack=load_unpacked
     )
+    found: list[float | None] = [None] * len(pairs)
+    for batch in pair_batches(model, tokenizer, pairs):
+        for place, margin in zip(batch.places, batch.margins(model), strict=True):
+            found[place] = round(margin, 4)
+        if progress is not None:
+            progress(len(batch.places))
+    return found
+
+
+def pair_batches(model: Any, tokenizer: Any, pairs: Sequence[Pair]) -> list[PairBatch]:
+    """Sort pairs into batches for a model; those that don't fit into its context are in none.
+
+    Args:
+        model: Loaded; its configuration and device decide how many go together.
+        tokenizer: Its tokenizer.
+        pairs: Preferences.
+    """
     limit: int | None = getattr(model.config, "max_position_embeddings", None)
-    rows = [row for pair in pairs for row in _rows(pair, tokenizer)]
-    summed: list[float | None] = [None] * len(rows)
+    most = _MOST_PAIRS_ON_PROCESSORS if model.device.type == "cpu" else _MOST_PAIRS
+    sides = [_rows(pair, tokenizer) for pair in pairs]
+    lengths = [max(len(row.tokens) for row in rows) for rows in sides]
     # Of like length together, longest first: no time goes into padding, and memory runs out at once.
-    order = sorted(range(len(rows)), key=lambda place: (-len(rows[place].tokens), place))
-    fitting = [place for place in order if limit is None or len(rows[place].tokens) <= limit]
-    missing = [1] * len(pairs)
+    order = sorted(range(len(pairs)), key=lambda place: (-lengths[place], place))
+    fitting = [place for place in order if limit is None or lengths[place] <= limit]
+    batches: list[PairBatch] = []
     while fitting:
-        longest = len(rows[fitting[0]].tokens)
-        count = max(1, min(_MOST_ROWS, _MOST_LOGITS // (longest * int(model.config.vocab_size))))
-        batch, fitting = fitting[:count], fitting[count:]
-        values = _log_probabilities(model, [rows[place] for place in batch])
-        for place, value in zip(batch, values, strict=True):
-            summed[place] = value
-            # A pair is done with its second side.
-            missing[place // 2] -= 1
-            if progress is not None and missing[place // 2] < 0:
-                progress(1)
-    return [_difference(summed[2 * n], summed[2 * n + 1]) for n in range(len(pairs))]
+        logits = 2 * lengths[fitting[0]] * int(model.config.vocab_size)
+        count = max(1, min(most, _MOST_LOGITS // logits))
+        places, fitting = fitting[:count], fitting[count:]
+        batches.append(PairBatch(tuple(places), tuple(row for place in places for row in sides[place])))
+    return batches
 
 
 def _rows(pair: Pair, tokenizer: Any) -> tuple[_Row, _Row]:
@@ -130,7 +158,3 @@ def _log_probabilities(model: Any, rows: Sequence[_Row]) -> list[float]:
             targets = padded[place, start:end].to(predicted.device)
             found.append(float(predicted.gather(1, targets[:, None]).sum()))
     return found
-
-
-def _difference(chosen: float | None, rejected: float | None) -> float | None:
-    return None if chosen is None or rejected is None else round(chosen - rejected, 4)

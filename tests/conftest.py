@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from firstfault.annotate.argilla.server.environment import ensure_environment
+from firstfault.annotate.argilla.server.environment import environment
 from firstfault.datasets.errors import ConfigError
 from hub_server import WRITER, HubServer
 from hypothesis import settings
@@ -97,7 +97,7 @@ def hub(monkeypatch, tmp_path) -> Iterator[HubServer]:
 def server_python() -> Path:
     """Python of Argilla's environment; where it can't be installed, what needs it is skipped."""
     try:
-        return ensure_environment(lambda done, total, what: None)
+        return environment().ensure(lambda done, what: None)
     except ConfigError as error:
         pytest.skip(str(error))
 

@@ -36,16 +36,16 @@ class Client:
             ),
         )
         # Whole, since the client takes its time over joining a path to its base.
-        self._url = f"{endpoint.base_url}/chat/completions"
+        self._base = endpoint.base_url
         self._response = httpx2.Response
 
-    async def post(self, body: Mapping[str, Any]) -> str:
-        """Ask for a chat completion and return the body of the response, unread.
+    async def post(self, body: Mapping[str, Any], path: str = "chat/completions") -> str:
+        """Ask for a chat completion, or what else the path says; return the body of the response, unread.
 
         Raises:
             openai.APIError: If the endpoint answers with an error or not at all.
         """
-        response = await self._client.post(self._url, cast_to=self._response, body=dict(body))
+        response = await self._client.post(f"{self._base}/{path}", cast_to=self._response, body=dict(body))
         return response.content.decode("utf-8", "replace")
 
     async def close(self) -> None:

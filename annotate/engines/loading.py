@@ -48,7 +48,7 @@ def load_model(
     import transformers
 
     auto: Any = transformers.AutoModelForCausalLM
-    config = _read_config(folder)
+    config = read_weighted(folder)
     tokenizer = load_tokenizer(folder)
     options: dict[str, Any] = {}
     quantization = config.get("quantization_config")
@@ -114,7 +114,12 @@ def quantizes_activations(quantization: dict[str, Any]) -> bool:
     return any(group.get("input_activations") is not None for group in groups.values())
 
 
-def _read_config(folder: Path) -> dict[str, Any]:
+def read_weighted(folder: Path) -> dict[str, Any]:
+    """Read the configuration of a model folder that has weights.
+
+    Raises:
+        ModelError: If the folder is missing, incomplete or can't be read.
+    """
     if not folder.is_dir():
         raise ModelError(
             f"{folder}: no such model folder", hint="Give the path of a folder with config.json in it."

@@ -13,6 +13,7 @@ LEAST = 48
 """Shortest looping stretch in characters, so that `1000000` or a row of dots is no loop."""
 
 _TAIL = 1600
+_REPEATED = LEAST * (COPIES - 1) // COPIES
 _NUMBERING = re.compile(r"(?im)^([ \t]*(?:step[ \t]*)?)\d+(?=[ \t]*[:.)])")
 
 
@@ -23,12 +24,27 @@ def ends_in_loop(text: str) -> bool:
     open a line are left out of the comparison.
     """
     tail = _NUMBERING.sub(r"\1#", text[-_TAIL:])
+    # Cheap, and true of every loop: its last three quarters stand there a period earlier too.
+    if tail.find(tail[-_REPEATED:]) >= len(tail) - _REPEATED:
+        return False
     for period in range(1, len(tail) // COPIES + 1):
         span = max(LEAST, period * COPIES)
         if span > len(tail):
             continue
         if tail[-span:-period] == tail[period - span :]:
             return True
+    return False
+
+
+def repeats(text: str) -> bool:
+    """Return whether any start of the text can end in a loop: a cheap filter before looking at each."""
+    plain = _NUMBERING.sub(r"\1#", text)
+    seen: set[str] = set()
+    for start in range(len(plain) - _REPEATED + 1):
+        stretch = plain[start : start + _REPEATED]
+        if stretch in seen:
+            return True
+        seen.add(stretch)
     return False
 
 

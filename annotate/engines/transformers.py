@@ -17,7 +17,7 @@ from ...datasets.records import Finish
 from ..prompts import PromptFormat
 from .decoding import Stops, decode
 from .engine import Completion, Prompt, Sampling
-from .loops import ends_in_loop
+from .tokens import Tokens
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -52,6 +52,7 @@ class TransformersEngine:
         self.tokenizer = tokenizer
         self.batch_size = batch_size
         self.prompt_format = prompt_format or PromptFormat()
+        self.tokens = Tokens(tokenizer, self.prompt_format)
         self._name = name
         use_grouped_attention(model)
 
@@ -90,7 +91,7 @@ class TransformersEngine:
         Depends on the prompts and their order only. Longest first, so that memory runs out at
         once if it does, and the estimate of the time left errs on the safe side.
         """
-        lengths = [len(ids) for ids in self._encode(prompts)]
+        lengths = [len(ids) for ids in self.tokens.encode(prompts)]
         order = sorted(range(len(prompts)), key=lambda i: -lengths[i])
         size = self.batch_size
         return [[prompts[i] for i in order[start : start + size]] for start in range(0, len(order), size)]
@@ -101,7 +102,7 @@ class TransformersEngine:
         Returns:
             Completions in the order of the batch, the samples of a prompt together.
         """
-        encoded = self._encode(batch)
+        encoded = self.tokens.encode(batch)
         rows = [(i, sample) for i in range(len(batch)) for sample in range(sampling.samples)]
         completions: list[Completion] = []
         for start in range(0, len(rows), self.batch_size):
@@ -110,10 +111,17 @@ class TransformersEngine:
             completions += self._decode(batch, encoded, part, sampling, seed)
         return completions
 
+    def completed(
+        self, batches: Sequence[Sequence[Prompt]], sampling: Sampling
+    ) -> Iterator[tuple[int, list[Completion]]]:
+        """Yield the number of every batch with its completions, one after the other."""
+        for number, batch in enumerate(batches):
+            yield number, self.complete(batch, sampling)
+
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling) -> Iterator[Completion]:
         """Yield every completion of every prompt, a batch at a time."""
-        for batch in self.batches(prompts):
-            yield from self.complete(batch, sampling)
+        for _, completions in self.completed(self.batches(prompts), sampling):
+            yield from completions
 
     def _decode(
         self,
@@ -137,32 +145,11 @@ class TransformersEngine:
             room = min([room, *(limit - len(encoded[i]) for i, _ in part)])
         if not part:
             return
-        stops = Stops(room, self._ends(), self._pad(), self._is_loop)
+        stops = Stops(room, self._ends(), self._pad(), self.tokens.is_loop)
         decoded = decode(self.model, [encoded[i] for i, _ in part], stops, sampling.temperature, seed)
         for (i, sample), row in zip(part, decoded, strict=True):
-            text = self._text(row.tokens, after=encoded[i])
+            text = self.tokens.text(row.tokens, after=encoded[i])
             yield Completion(batch[i].key, sample, text, row.finish, len(row.tokens))
-
-    def _encode(self, prompts: Sequence[Prompt]) -> list[list[int]]:
-        texts = [self.prompt_format.render(self.tokenizer, p.question, p.prefix) for p in prompts]
-        if not texts:
-            return []
-        # The template has written the special tokens already.
-        return [list(ids) for ids in self.tokenizer(texts, add_special_tokens=False)["input_ids"]]  # pyright: ignore[reportArgumentType, reportUnknownArgumentType, reportUnknownVariableType]
-
-    def _is_loop(self, tokens: list[int]) -> bool:
-        return ends_in_loop(self._text(tokens))
-
-    def _text(self, tokens: Sequence[int], after: Sequence[int] = ()) -> str:
-        # Some tokenizers drop the space that opens a text, so the last prompt token is decoded along.
-        lead = list(after[-1:])
-        whole = self._plain([*lead, *tokens])
-        return whole[len(self._plain(lead)) :]
-
-    def _plain(self, tokens: list[int]) -> str:
-        return str(
-            self.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)  # pyright: ignore[reportUnknownMemberType]
-        )
 
     def _ends(self) -> tuple[int, ...]:
         config: Any = self.model.generation_config

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from firstfault.annotate.statistics import (
     bootstrap_drop,
+    bootstrap_means,
     clustered_interval,
     difference_interval,
     mcnemar_p,
@@ -155,3 +156,18 @@ def test_intervals_of_clusters_hold_the_truth_as_often_as_they_say():
         covered["plain"] += plain.low <= 0.5 <= plain.high
     assert covered["clustered"] / 600 > 0.93
     assert covered["plain"] / 600 < 0.90
+
+
+def test_means_of_columns_have_intervals_from_the_same_draws():
+    rising = [float(n) for n in range(40)]
+    first, twice, constant = bootstrap_means([rising, [2 * value for value in rising], [0.1] * 40])
+    assert first.value == 19.5
+    assert first.low < first.value < first.high
+    # About 1.96 standard errors to either side.
+    error = (sum((value - 19.5) ** 2 for value in rising) / 40 / 40) ** 0.5
+    assert first.high - first.low == pytest.approx(2 * 1.96 * error, rel=0.05)
+    assert (twice.low, twice.high) == pytest.approx((2 * first.low, 2 * first.high))
+    assert constant.low == pytest.approx(0.1) == constant.high
+    assert bootstrap_means([]) == []
+    with pytest.raises(ValueError, match="same number"):
+        bootstrap_means([[1.0], [1.0, 2.0]])

@@ -19,11 +19,12 @@ class Echo:
     def batches(self, prompts: Sequence[Prompt]) -> list[list[Prompt]]:
         return [list(prompts[i : i + 2]) for i in range(0, len(prompts), 2)]
 
-    def complete(self, batch: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
-        if self.done == self._breaks_after:
-            raise KeyboardInterrupt
-        self.done += 1
-        return [Completion(p.key, 0, p.question.upper() + p.prefix, Finish.STOP, 1) for p in batch]
+    def completed(self, batches: Sequence[Sequence[Prompt]], sampling: Sampling):
+        for number, batch in enumerate(batches):
+            if self.done == self._breaks_after:
+                raise KeyboardInterrupt
+            self.done += 1
+            yield number, [Completion(p.key, 0, p.question.upper() + p.prefix, Finish.STOP, 1) for p in batch]
 
     def generate(self, prompts: Sequence[Prompt], sampling: Sampling):
         raise AssertionError("the journal works batch by batch")

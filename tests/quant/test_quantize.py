@@ -9,7 +9,9 @@ from firstfault.quant.recipes import Recipe
 
 pytest.importorskip("llmcompressor", reason="needs the extra `local`")
 
+from firstfault.annotate.engines.loading import load_model
 from firstfault.annotate.engines.transformers import TransformersEngine
+from firstfault.quant.formats.packed_checkpoint import open_packed
 from firstfault.quant.quantize import quantize
 
 TEXTS = [
@@ -95,3 +97,29 @@ def test_a_broken_configuration_is_refused(content, message, tiny_model, tmp_pat
     (folder / "config.json").write_text(content)
     with pytest.raises(ModelError, match=message):
         read_checkpoint(folder)
+
+
+@pytest.mark.parametrize("method", ["rtn", "gptq", "awq"])
+def test_kept_layers_have_their_own_bits_and_the_others_theirs(method, tiny_model, tmp_path):
+    kept = ("model.layers.0.self_attn.v_proj", "model.layers.1.mlp.down_proj")
+    recipe = Recipe(method=method, scheme="W3A16", group_size=32, samples=4, keep={"layers": kept})
+    made = quantize(tiny_model, recipe, TEXTS, tmp_path / "out")
+    packed = open_packed(made.folder)
+    bits = {name: packed.layer(name).bits for name in packed.layers}
+    assert bits == {name: 8 if name in kept else 3 for name in packed.layers}
+    sizes = {name: packed.layer(name).integers.numel() for name in packed.layers}
+    stored = sum((8.5 if name in kept else 3.5) * size for name, size in sizes.items())
+    assert made.bits_per_weight == pytest.approx(stored / sum(sizes.values()))
+    # transformers reads what we do.
+    model, _ = load_model(made.folder, dtype="float32")
+    for name, weight in packed.weights().items():
+        if name.removesuffix(".weight") in kept:
+            found = model.get_parameter(name)
+            assert float((found - weight).abs().max()) <= 0.01 * float(found.abs().max())
+
+
+def test_a_layer_to_keep_that_is_not_there_is_refused_and_nothing_written(tiny_model, tmp_path):
+    recipe = Recipe(method="rtn", keep={"layers": ["model.layers.7.mlp.down_proj"]})
+    with pytest.raises(ConfigError, match=r"keep: 'model.layers.7.mlp.down_proj' is none"):
+        quantize(tiny_model, recipe, [], tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []

@@ -48,3 +48,36 @@ def test_names_tell_recipes_apart():
         if y or s != "W8A8"
     ]
     assert len({recipe.name for recipe in recipes}) == len(recipes)
+
+
+def test_kept_layers_are_in_the_name_the_description_and_the_bits():
+    recipe = Recipe(
+        method="rtn", scheme="W3A16", group_size=32, keep={"layers": ["a.q_proj", "b"], "scheme": "w8a16"}
+    )
+    other = recipe.model_copy(update={"keep": recipe.keep.model_copy(update={"layers": ("a.q_proj", "c")})})
+    assert recipe.name.startswith("rtn-w3g32-keep-w8-2-")
+    assert recipe.name != other.name
+    assert recipe.description == "W3A16 g32, 2 layers W8A16"
+    assert (recipe.bits_per_weight, recipe.kept_bits_per_weight) == (3.5, 8.5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"keep": {"layers": []}}, "layers"),
+        ({"keep": {"layers": ["a"], "scheme": "W8A8"}}, "leave activations alone"),
+        ({"keep": {"layers": ["a"], "scheme": "W5A16"}}, "W5A16"),
+        ({"keep": {"layers": ["a"], "scheme": "W3A16"}}, "no more than W4A16"),
+        ({"keep": {"layers": ["a"]}, "scheme": "W8A8"}, "not beside W8A8"),
+    ],
+)
+def test_impossible_kept_layers_are_refused(changes, named):
+    with pytest.raises(ValidationError, match=named):
+        Recipe.model_validate({"method": "rtn"} | changes)
+
+
+def test_many_ignored_layers_still_make_a_name_that_a_folder_can_have():
+    layers = tuple(f"model.layers.{n}.self_attn.q_proj" for n in range(40))
+    one, other = (Recipe(method="rtn", ignore=("lm_head", *some)) for some in (layers, layers[1:]))
+    assert len(one.name) < 60
+    assert one.name != other.name

