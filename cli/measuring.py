@@ -36,9 +36,7 @@ def quantize(
     asymmetric: Annotated[bool, typer.Option("--asymmetric", help="With zero points.")] = False,
     recipe_file: Annotated[
         Path | None,
-        typer.Option(
-            "--recipe", help="YAML file instead of these, ours or llm-compressor's.", show_default=False
-        ),
+        typer.Option("--recipe", help="YAML of a recipe, ours or llm-compressor's.", show_default=False),
     ] = None,
     problems: Annotated[
         Path | None, typer.Option(help="Problems to calibrate on; never held-out ones.")
@@ -61,7 +59,7 @@ def quantize(
         if (method, scheme, group_size, asymmetric) != ("rtn", "W4A16", None, False):
             raise ConfigError("--recipe says all of it itself", hint="Leave the other options out")
         fields = read_recipe(recipe_file)
-    recipe = parse_config(fields, Recipe, str(recipe_file or "recipe"))
+    recipe = parse_config(fields, Recipe, "recipe" if recipe_file is None else str(recipe_file))
     texts: list[str] = []
     if problems is not None:
         tokenizer = load_tokenizer(model)

@@ -67,6 +67,11 @@ def run(config: RunConfig, path: Path, reporter: Reporter | None = None, *, comm
         name = config.main.name
         after = restored_name(name)
 
+        def choose_shown() -> None:
+            choose_examples(models, folder, reporter)
+            # A model that is loaded keeps the prompt that it was loaded with.
+            models.release()
+
         def solve_held_out() -> None:
             for model in (FULL_PRECISION, *(recipe.name for recipe in config.variants)):
                 solve(models, folder, reporter, model, Split.HELD_OUT)
@@ -90,8 +95,7 @@ def run(config: RunConfig, path: Path, reporter: Reporter | None = None, *, comm
 
         stages: list[tuple[str, Callable[[], None]]] = [
             ("problems", lambda: make_problems(config, folder)),
-            # With a loader of its own: models that are loaded keep the prompt that they were loaded with.
-            ("examples", lambda: choose_examples(Models(config, folder), folder, reporter)),
+            ("examples", choose_shown),
             ("quantize", lambda: quantize_variants(models, folder, reporter)),
             ("solve", solve_held_out),
             ("mine", solve_mining),

@@ -1,7 +1,7 @@
 """Recipes as YAML files: a `Recipe`'s own fields, or llm-compressor's format.
 
-A file of llm-compressor's runs there as it is; here it is read into a `Recipe`, of which `quantize` makes the
-same checkpoint. What a `Recipe` can't say is refused rather than left out.
+A file of the latter runs in llm-compressor as it is; here it is read into a `Recipe`, of which `quantize`
+makes the same checkpoint. What a `Recipe` can't say is refused rather than left out.
 """
 
 from pathlib import Path

@@ -46,25 +46,6 @@ SCHEMES: dict[str, Scheme] = {
 }
 
 
-class Keep(Config):
-    """Layers that are kept at more bits than the others."""
-
-    layers: tuple[str, ...] = Field(min_length=1)
-    """By full name, such as `model.layers.0.mlp.down_proj`, or `re:` pattern."""
-    scheme: str = "W8A16"
-    """One that leaves activations alone."""
-    group_size: int | None = Field(default=None, ge=8)
-    """Weights that share a scale; the recipe's own when left out."""
-
-    @field_validator("scheme")
-    @classmethod
-    def _leaves_activations_alone(cls, scheme: str) -> str:
-        scheme = known_scheme(scheme)
-        if SCHEMES[scheme].activation_bits < 16:
-            raise ValueError(f"kept layers leave activations alone, unlike {scheme}; use W8A16")
-        return scheme
-
-
 class Settings(Config):
     """What a method may be told besides the scheme; else llm-compressor's own value, if nothing is said."""
 
@@ -96,6 +77,25 @@ SETTINGS: dict[Method, tuple[str, ...]] = {
 """Settings that each method has."""
 
 
+class Keep(Config):
+    """Layers that are kept at more bits than the others."""
+
+    layers: tuple[str, ...] = Field(min_length=1)
+    """By full name, such as `model.layers.0.mlp.down_proj`, or `re:` pattern."""
+    scheme: str = "W8A16"
+    """One that leaves activations alone."""
+    group_size: int | None = Field(default=None, ge=8)
+    """Weights that share a scale; the recipe's own when left out."""
+
+    @field_validator("scheme")
+    @classmethod
+    def _leaves_activations_alone(cls, scheme: str) -> str:
+        scheme = known_scheme(scheme)
+        if SCHEMES[scheme].activation_bits < 16:
+            raise ValueError(f"kept layers leave activations alone, unlike {scheme}; use W8A16")
+        return scheme
+
+
 class Recipe(Config):
     """One way of quantizing a model. All linear layers but those ignored or kept are quantized alike."""
 
@@ -112,11 +112,11 @@ class Recipe(Config):
     """Calibration texts used at most; `rtn` at `A16` uses none."""
     ignore: tuple[str, ...] = ("lm_head",)
     """Layers left in full precision, by name or `re:` pattern."""
-    keep: Keep | None = None
-    """Layers kept at more bits than the others: a mixed precision (docs/sensitivity.md)."""
     settings: Settings = Settings()
     """What the method is told besides: `dampening_frac`, `block_size` (gptq), `duo_scaling`, `n_grid` (awq),
     `smoothing_strength` (smoothquant), `observer`."""
+    keep: Keep | None = None
+    """Layers kept at more bits than the others: a mixed precision (docs/sensitivity.md)."""
 
     @field_validator("scheme")
     @classmethod
@@ -138,15 +138,15 @@ class Recipe(Config):
             )
         if per_channel and not self.symmetric:
             raise ValueError(f"{self.scheme} is symmetric only, not symmetric=false")
-        if self.keep is not None and per_channel:
-            raise ValueError(f"keep: layers are kept beside W2A16 to W4A16, not beside {self.scheme}")
-        if self.keep is not None and SCHEMES[self.keep.scheme].weight_bits <= self.bits.weight_bits:
-            raise ValueError(f"keep: {self.keep.scheme} is no more than {self.scheme}; use W8A16")
         for name in self.settings.given:
             if name not in SETTINGS[self.method]:
                 raise ValueError(f"{self.method} has no setting {name}")
         if per_channel and self.settings.observer is not None:
             raise ValueError(f"{self.scheme} has no setting observer")
+        if self.keep is not None and per_channel:
+            raise ValueError(f"keep: layers are kept beside W2A16 to W4A16, not beside {self.scheme}")
+        if self.keep is not None and SCHEMES[self.keep.scheme].weight_bits <= self.bits.weight_bits:
+            raise ValueError(f"keep: {self.keep.scheme} is no more than {self.scheme}; use W8A16")
         return self
 
     @property

@@ -48,6 +48,11 @@ def test_the_examples_are_recipes_with_plain_names(file, name):
     assert Recipe.model_validate(read_recipe(EXAMPLES / f"{file}.yaml")).name == name
 
 
+def test_a_file_may_hold_a_recipes_own_fields(tmp_path):
+    path = recipe_of(tmp_path, "{method: rtn, scheme: W3A16, keep: {layers: ['re:.*down_proj']}}")
+    assert Recipe.model_validate(read_recipe(path)).keep is not None
+
+
 @pytest.mark.parametrize("example", ["rtn", "awq", "smoothquant", None])
 def test_a_recipe_makes_the_checkpoint_that_llm_compressor_makes_of_the_file(example, tiny_model, tmp_path):
     llmcompressor = pytest.importorskip("llmcompressor", reason="needs the extra `local`")
