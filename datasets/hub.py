@@ -65,7 +65,7 @@ def publish(
     if not is_repo_id(repo):
         raise HubError(f"{repo}: not the id of a repository", hint="Write it as owner/name.")
     say = progress or _say_nothing
-    with plain_errors(repo, kind):
+    with plain_errors(repo, kind, writing=True):
         api = api_client()
         say("looking at the repository")
         state = _state(api, repo, kind)
@@ -226,7 +226,7 @@ def quietly() -> Generator[None]:
 
 
 @contextmanager
-def plain_errors(repo: str, kind: Kind) -> Generator[None]:
+def plain_errors(repo: str, kind: Kind, *, writing: bool = False) -> Generator[None]:
     """Turn what the client raises into one line with a hint."""
     import httpx
     from huggingface_hub import errors
@@ -248,11 +248,11 @@ def plain_errors(repo: str, kind: Kind) -> Generator[None]:
                 first = " ".join(str(cause).split())
                 raise HubError(f"{repo}: {first}", hint="This is a bug: please report it.") from None
             raise
-        raise HubError(
-            f"{repo}: the connection broke ({type(cause).__name__}); the repository is as it was, or the "
-            "new revision is whole",
-            hint="Run the same command again.",
-        ) from None
+        what = f"no connection to the Hub ({type(cause).__name__})"
+        if writing:
+            what = f"the connection broke ({type(cause).__name__}); the repository is as it was, or the new "
+            what += "revision is whole"
+        raise HubError(f"{repo}: {what}", hint="Run the same command again.") from None
 
 
 def _http_error(repo: str, kind: Kind, error: Any) -> HubError:
