@@ -16,19 +16,18 @@ from statistics import fmean
 from typing import Any
 
 import torch
-from firstfault.annotate.engines.engine import Prompt
+from firstfault.annotate.compare import compare
 from firstfault.annotate.engines.loading import load_model
 from firstfault.annotate.engines.transformers import TransformersEngine
 from firstfault.annotate.grading import Grader
-from firstfault.annotate.solutions import read_solution
-from firstfault.annotate.statistics import bootstrap_drop
+from firstfault.annotate.solving import solve
 from firstfault.datasets.records import Problem, Solution, Split
 from firstfault.loop.folder import CALIBRATION, FULL_PRECISION, RunFolder
 from firstfault.loop.models import Models
 from firstfault.quant.quantize import quantize
 from firstfault.restore.config import RestoreConfig
 from firstfault.restore.preference import train
-from firstfault.restore.recovery import by_problem, recovery
+from firstfault.restore.recovery import recovery
 from firstfault.restore.sources import read_source
 
 
@@ -71,13 +70,13 @@ def main() -> None:
             tuned = _solve(models, merged, problems)
             made = quantize(merged, recipe, texts, there / "quantized", seed=config.seed).folder
             after = _solve(models, made, problems)
-        found = recovery(full, plain, after)
+        found, drop = recovery(full, plain, after), compare(full, tuned).drop
         rows.append(
             {
                 "seed": seed,
                 "full_precision": _solved(full),
                 "tuned": _solved(tuned),
-                "tuned_gain": _gain(full, tuned),
+                "tuned_gain": [-one for one in (drop.value, drop.high, drop.low)],
                 "quantized": _solved(plain),
                 "tuned_then_quantized": _solved(after),
                 "recovery": [found.value, found.low, found.high],
@@ -103,21 +102,8 @@ def _merge(base: Path, adapter: Path, out: Path) -> Path:
 
 def _solve(models: Models, folder: Path, problems: Sequence[Problem]) -> list[Solution]:
     engine = TransformersEngine.load(folder, name="control", prompt_format=models.config.prompt)
-    known = {problem.id: problem for problem in problems}
-    prompts = [Prompt(problem.id, problem.question) for problem in problems]
     with Grader() as grader:
-        return [
-            read_solution(known[one.key], "control", one.text, one.finish, one.tokens, grader)
-            for one in engine.generate(prompts, models.config.sampling)
-        ]
-
-
-def _gain(before: Sequence[Solution], after: Sequence[Solution]) -> list[float]:
-    first, second = by_problem(before), by_problem(after)
-    lost = sum(first[one] and not second[one] for one in first)
-    won = sum(second[one] and not first[one] for one in first)
-    drop = bootstrap_drop(lost, won, len(first))
-    return [-drop.value, -drop.high, -drop.low]
+        return solve(engine, problems, models.config.sampling, grader, form=models.config.prompt.answer)
 
 
 def _solved(solutions: Sequence[Solution]) -> float:

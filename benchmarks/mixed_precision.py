@@ -19,10 +19,9 @@ from typing import Any
 
 import torch
 from firstfault.annotate.compare import compare
-from firstfault.annotate.engines.engine import Prompt
 from firstfault.annotate.engines.transformers import TransformersEngine
 from firstfault.annotate.grading import Grader
-from firstfault.annotate.solutions import read_solution
+from firstfault.annotate.solving import solve
 from firstfault.datasets.records import Problem, Solution, Split
 from firstfault.datasets.store import read_records, write_records
 from firstfault.loop.config import RunConfig
@@ -118,15 +117,10 @@ def _solve(
     engine = TransformersEngine.load(
         out / recipe.name, name=recipe.name, batch_size=config.batch_size, prompt_format=config.prompt
     )
-    known = {problem.id: problem for problem in problems}
-    prompts = [Prompt(problem.id, problem.question) for problem in problems]
     with Grader() as grader:
-        found = {
-            one.key: read_solution(known[one.key], recipe.name, one.text, one.finish, one.tokens, grader)
-            for one in engine.generate(prompts, config.sampling)
-        }
-    write_records(written, [found[problem.id] for problem in problems])
-    return [found[problem.id] for problem in problems]
+        solutions = solve(engine, problems, config.sampling, grader, form=config.prompt.answer)
+    write_records(written, solutions)
+    return solutions
 
 
 def _tell(row: dict[str, Any]) -> None:

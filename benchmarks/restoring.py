@@ -16,10 +16,9 @@ from pathlib import Path
 from random import Random
 
 import torch
-from firstfault.annotate.engines.engine import Prompt
 from firstfault.annotate.engines.transformers import TransformersEngine
 from firstfault.annotate.grading import Grader
-from firstfault.annotate.solutions import read_solution
+from firstfault.annotate.solving import solve
 from firstfault.datasets.abacus import generate
 from firstfault.datasets.records import Finish, Pair, Problem, Solution, Split
 from firstfault.datasets.store import read_records, write_records
@@ -51,13 +50,8 @@ class Bench:
         """Graded solutions of one model."""
         folder, _ = self.models.checkpoint(name)
         engine = TransformersEngine.load(folder, name=name, adapter=adapter, prompt_format=self.config.prompt)
-        known = {problem.id: problem for problem in problems}
-        prompts = [Prompt(problem.id, problem.question) for problem in problems]
         with Grader() as grader:
-            return [
-                read_solution(known[one.key], name, one.text, one.finish, one.tokens, grader)
-                for one in engine.generate(prompts, self.config.sampling)
-            ]
+            return solve(engine, problems, self.config.sampling, grader, form=self.config.prompt.answer)
 
     def measured(self, name: str) -> list[Solution]:
         """Solutions of an untouched model; made once."""

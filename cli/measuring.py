@@ -151,27 +151,20 @@ def _generate(
     config: "EngineConfig",
     grader: "Grader",
 ) -> "list[Solution]":
-    from ..annotate.engines.engine import Prompt, Sampling
-    from ..annotate.solutions import read_solution
+    from ..annotate.engines.engine import Sampling
+    from ..annotate.solving import solve
     from ..loop.engines import Wanted, open_engine
     from ..loop.progress import Reporter
 
     reporter = Reporter()
-    known = {problem.id: problem for problem in problems}
-    written: dict[str, Solution] = {}
-    prompts = [Prompt(problem.id, problem.question) for problem in problems]
     logs = Path(mkdtemp(prefix="firstfault-"))
     with ExitStack() as stack:
         engine = open_engine(Wanted(name, folder), config, reporter, logs / "vllm.log", stack)
         with reporter.task(f"Solving: {name}", total=len(problems)) as done:
-            for one in engine.generate(prompts, Sampling(max_tokens=max_tokens)):
-                written[one.key] = read_solution(
-                    known[one.key], name, one.text, one.finish, one.tokens, grader
-                )
-                done(1)
+            solutions = solve(engine, problems, Sampling(max_tokens=max_tokens), grader, done=done)
     # After a failure it stays, since the error names it.
     rmtree(logs)
-    return [written[problem.id] for problem in problems]
+    return solutions
 
 
 def _named(pairs: Sequence[str], option: str) -> list[tuple[str, Path]]:

@@ -16,10 +16,9 @@ from statistics import fmean
 
 from pydantic import Field
 
-from ..annotate.engines.engine import Prompt
 from ..annotate.engines.transformers import TransformersEngine
 from ..annotate.grading import Grader
-from ..annotate.solutions import read_solution
+from ..annotate.solving import solve
 from ..annotate.statistics import Interval
 from ..datasets.errors import FirstFaultError, InputError
 from ..datasets.overlap import remove_overlap, unlike
@@ -258,7 +257,6 @@ class _Matrix:
         if out.is_file():
             return read_records(out, Solution)
         problems = self._problems[part]
-        known = {problem.id: problem for problem in problems}
         journal = folder / f"{part}.jsonl"
         with (
             self._reporter.task(f"Solving {part.replace('_', '-')}: {name}", total=len(problems)) as done,
@@ -272,16 +270,12 @@ class _Matrix:
                 prompt_format=self._config.prompt,
                 unpack=load_unpacked,
             )
-            prompts = [Prompt(problem.id, problem.question) for problem in problems]
+            journaled = JournaledEngine(engine, Journal(journal), done)
             form = self._config.prompt.answer
-            asked = JournaledEngine(engine, Journal(journal), done).generate(prompts, self._config.sampling)
-            solutions = {
-                one.key: read_solution(known[one.key], name, one.text, one.finish, one.tokens, grader, form)
-                for one in asked
-            }
-        write_records(out, [solutions[problem.id] for problem in problems])
+            solutions = solve(journaled, problems, self._config.sampling, grader, form=form)
+        write_records(out, solutions)
         journal.unlink(missing_ok=True)
-        return [solutions[problem.id] for problem in problems]
+        return solutions
 
 
 def _json(rows: Sequence[Row]) -> str:

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from random import Random
 
-from ..annotate.engines.engine import Prompt
 from ..annotate.grading import Grader
-from ..annotate.solutions import read_solution
+from ..annotate.solving import solve as solved
 from ..datasets.abacus import generate
 from ..datasets.errors import ConfigError, InputError
 from ..datasets.overlap import remove_overlap, unlike
@@ -156,19 +155,14 @@ def _solve(
     out = folder.solutions_path(model, part)
     if out.is_file():
         return
-    known = {problem.id: problem for problem in problems}
-    form = models.config.prompt.answer
     journal = folder.journal(out.stem)
     models.load(model)
     title = f"Solving {part.replace('_', '-')} problems: {model.replace('_', ' ')}"
     with reporter.task(title, total=len(problems)) as done, Grader() as grader:
         engine = models.engine(model, journal, done)
-        prompts = [Prompt(problem.id, problem.question) for problem in problems]
-        solutions = {
-            one.key: read_solution(known[one.key], model, one.text, one.finish, one.tokens, grader, form)
-            for one in engine.generate(prompts, models.config.sampling)
-        }
-    write_records(out, [solutions[problem.id] for problem in problems])
+        config = models.config
+        solutions = solved(engine, problems, config.sampling, grader, form=config.prompt.answer)
+    write_records(out, solutions)
     folder.close_journal(out.stem)
 
 

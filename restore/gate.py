@@ -13,12 +13,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ..annotate.statistics import Ratio, bootstrap_drop
+from ..annotate.compare import compare
+from ..annotate.statistics import Ratio
 from ..datasets.errors import InputError
-from ..datasets.records import Interval, Record, Solution
+from ..datasets.records import Record, Solution
 from ..datasets.store import write_text
 from .config import Limits
-from .recovery import by_problem, recovery
+from .recovery import recovery
 
 GATE = "gate.json"
 
@@ -65,12 +66,12 @@ def check_capability(
     quantized: Sequence[Solution], restored: Sequence[Solution], limits: Limits, what: str = "second set"
 ) -> Check:
     """Look at other problems: whether as many are solved as before, but for the margin."""
-    change = _change(quantized, restored)
+    drop = compare(quantized, restored).drop
     said = (
-        f"{100 * change.value:+z.1f} points ({100 * change.low:+z.1f} to {100 * change.high:+z.1f}) on "
+        f"{-100 * drop.value:+z.1f} points ({-100 * drop.high:+z.1f} to {-100 * drop.low:+z.1f}) on "
         f"{len(quantized)} problems, must be above {-100 * limits.margin:.1f}"
     )
-    return Check(what=what, said=said, passed=change.low > -limits.margin)
+    return Check(what=what, said=said, passed=drop.high < limits.margin)
 
 
 def check_text(ratio: Ratio, limits: Limits) -> Check:
@@ -101,15 +102,3 @@ def read_gate(folder: Path) -> Gate | None:
         return Gate.model_validate_json(path.read_bytes())
     except ValidationError:
         raise InputError(f"{path}: not understood", hint="It may be of another version.") from None
-
-
-def _change(before: Sequence[Solution], after: Sequence[Solution]) -> Interval:
-    first, second = by_problem(before), by_problem(after)
-    if not first or first.keys() != second.keys():
-        raise InputError(
-            "the second set is not solved by both models", hint="Measure both on the same problems."
-        )
-    lost = sum(first[problem] and not second[problem] for problem in first)
-    won = sum(second[problem] and not first[problem] for problem in first)
-    drop = bootstrap_drop(lost, won, len(first))
-    return Interval(value=-drop.value, low=-drop.high, high=-drop.low)

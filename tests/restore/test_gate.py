@@ -72,7 +72,7 @@ def test_nothing_certainly_worse_passes(before, after):
 
 
 def test_the_second_set_is_solved_by_both():
-    with pytest.raises(InputError, match="not solved by both"):
+    with pytest.raises(InputError, match="problem p3: solved by m but not by m"):
         check_capability(first(3, of=3), first(3, of=4), LIMITS)
 
 
