@@ -27,7 +27,7 @@ class Columns(Config):
     """The problem's text."""
     answer: str = Field(min_length=1)
     """What the reference answer is read from."""
-    form: gold.AnswerForm = "whole"
+    form: gold.GoldForm = "whole"
     """How it is read: `whole`, `marked` (GSM8K's `#### 42`), `boxed` (MATH's `\\boxed{42}`) or `aime`."""
     id: str | None = None
     """The problem's id, by which generations may name it; else it derives from question and answer."""
@@ -96,7 +96,7 @@ def read_level(value: Any) -> int | None:
     return int(match[1]) if match else None
 
 
-def _read_answer(text: str, form: gold.AnswerForm) -> str | None:
+def _read_answer(text: str, form: gold.GoldForm) -> str | None:
     if form == "marked":
         return gold.marked(text)
     if form == "boxed":

@@ -7,7 +7,7 @@ an integer from 0 to 999. Whether a model's answer equals it is `annotate.gradin
 import re
 from typing import Any, Literal
 
-AnswerForm = Literal["whole", "marked", "boxed", "aime"]
+GoldForm = Literal["whole", "marked", "boxed", "aime"]
 """`whole`: the column is the answer; `marked`: what follows the last `####`; `boxed`: the inside of the last
 `\\boxed{...}`; `aime`: an integer from 0 to 999, leading zeros dropped."""
 

@@ -101,7 +101,7 @@ class ProblemSource(Config):
         return self if self.file is None else self.model_copy(update={"file": (folder / self.file).resolve()})
 
 
-class Origin(Record):
+class ReadSet(Record):
     """What was read of a problem set."""
 
     name: str
@@ -126,7 +126,7 @@ class LoadedSet(NamedTuple):
     """A problem set and where it comes from."""
 
     problems: list[Problem]
-    origin: Origin
+    origin: ReadSet
 
 
 def load_source(source: ProblemSource, split: Split | None = None) -> LoadedSet:
@@ -180,7 +180,7 @@ def load_source(source: ProblemSource, split: Split | None = None) -> LoadedSet:
         problems = [problem for number, problem in enumerate(problems) if number in drawn]
     facts["licence"] = given["licence"]
     return LoadedSet(
-        problems, Origin(name=source.title, rows=rows, problems=len(problems), bad=tuple(bad), **facts)
+        problems, ReadSet(name=source.title, rows=rows, problems=len(problems), bad=tuple(bad), **facts)
     )
 
 

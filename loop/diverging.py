@@ -8,10 +8,10 @@ from ..datasets.store import read_records, write_records
 from ..judge.case import Case
 from ..restore.divergence import Divergence, divergences
 from .config import RunConfig
-from .examples import choose_examples
 from .folder import RunFolder
 from .models import Models
 from .progress import Reporter
+from .shown import choose_shown
 from .stages import wrong_cases
 
 
@@ -22,7 +22,7 @@ def diverge(models: Models, folder: RunFolder, reporter: Reporter) -> None:
     """
     config = models.config
     name = config.main.name
-    shown = {example.case.solution.id for example in choose_examples(folder, name)}
+    shown = {example.case.solution.id for example in choose_shown(folder, name)}
     for split in (Split.MINING, Split.HELD_OUT):
         out = folder.divergences_path(name, split)
         if out.is_file() or not config.profiles:

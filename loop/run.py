@@ -22,7 +22,7 @@ from .report import Report
 from .report_file import write_report
 from .restored import describe
 from .stages import (
-    choose_examples,
+    choose_few_shot,
     gate,
     judge,
     make_problems,
@@ -67,8 +67,8 @@ def run(config: RunConfig, path: Path, reporter: Reporter | None = None, *, comm
         name = config.main.name
         after = restored_name(name)
 
-        def choose_shown() -> None:
-            choose_examples(models, folder, reporter)
+        def choose_solved() -> None:
+            choose_few_shot(models, folder, reporter)
             # A model that is loaded keeps the prompt that it was loaded with.
             models.release()
 
@@ -95,7 +95,7 @@ def run(config: RunConfig, path: Path, reporter: Reporter | None = None, *, comm
 
         stages: list[tuple[str, Callable[[], None]]] = [
             ("problems", lambda: make_problems(config, folder)),
-            ("examples", choose_shown),
+            ("examples", choose_solved),
             ("quantize", lambda: quantize_variants(models, folder, reporter)),
             ("solve", solve_held_out),
             ("mine", solve_mining),

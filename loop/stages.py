@@ -82,7 +82,7 @@ def _read_sets(sets: ProblemSets, folder: RunFolder) -> tuple[list[Problem], lis
     )
 
 
-def choose_examples(models: Models, folder: RunFolder, reporter: Reporter) -> None:
+def choose_few_shot(models: Models, folder: RunFolder, reporter: Reporter) -> None:
     """Write down the solved problems that every prompt starts with, and take them out of mining.
 
     Raises:

@@ -18,7 +18,6 @@ from ..restore.gate import read_gate
 from ..restore.recovery import recovery
 from .config import RunConfig, write_config
 from .diverging import read_divergences
-from .examples import choose_examples
 from .folder import FULL_PRECISION, RunFolder
 from .inspected import measure_regularities
 from .locators import measure_locators
@@ -40,6 +39,7 @@ from .report import (
 )
 from .report_file import JSON_NAME, read_report, write_report
 from .sensing import read_sensitivity
+from .shown import choose_shown
 from .stages import wrong_cases
 from .wording import count, verb
 
@@ -179,7 +179,7 @@ def _regressions(folder: RunFolder, name: str) -> tuple[Regression, ...]:
             pair=pair,
             profile=Profile.of(known[case.solution.id], case.solution) if case.solution.id in known else None,
         )
-        for case, verdict, pair in choose_examples(folder, name)
+        for case, verdict, pair in choose_shown(folder, name)
         if case.full_precision is not None
     )
 

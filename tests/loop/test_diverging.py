@@ -5,11 +5,11 @@ from firstfault.datasets.injector import inject
 from firstfault.datasets.records import ErrorType, Solution, Split, Verdict
 from firstfault.datasets.store import write_records
 from firstfault.loop.diverging import diverge, read_divergences, sampled
-from firstfault.loop.examples import choose_examples
 from firstfault.loop.folder import FULL_PRECISION, RunFolder
 from firstfault.loop.locators import measure_locators
 from firstfault.loop.models import Models
 from firstfault.loop.progress import Reporter
+from firstfault.loop.shown import choose_shown
 from firstfault.loop.stages import wrong_cases
 from firstfault.models import BUNDLED
 from firstfault.restore.divergence import Divergence
@@ -84,7 +84,7 @@ def test_of_many_regressions_a_seeded_sample_is_read_and_the_examples_besides(fo
     assert drawn == {case.solution.id for case in sampled(config, cases)}
     assert drawn != {case.solution.id for case in sampled(config.model_copy(update={"seed": 1}), cases)}
     folder.pairs_path(VARIANT).unlink()
-    assert choose_examples(folder, VARIANT) == []
+    assert choose_shown(folder, VARIANT) == []
     go(folder, profiles=3)
     assert set(read_divergences(folder, VARIANT, Split.MINING)) == drawn
     assert len(read_divergences(folder, VARIANT, Split.HELD_OUT)) == 3
@@ -92,7 +92,7 @@ def test_of_many_regressions_a_seeded_sample_is_read_and_the_examples_besides(fo
 
 def test_the_examples_are_read_though_the_sample_has_them_not(folder):
     go(folder, profiles=1)
-    shown = {example.case.solution.id for example in choose_examples(folder, VARIANT)}
+    shown = {example.case.solution.id for example in choose_shown(folder, VARIANT)}
     assert len(shown) > 1
     assert shown <= set(read_divergences(folder, VARIANT, Split.MINING))
     # Figures rest on the sample alone: the examples were not drawn by chance.

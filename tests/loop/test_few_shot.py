@@ -12,7 +12,7 @@ from firstfault.loop.few_shot import choose_solved, read_examples, refuse_held_o
 from firstfault.loop.folder import EXAMPLES, FULL_PRECISION, RunFolder
 from firstfault.loop.models import Models
 from firstfault.loop.progress import Reporter
-from firstfault.loop.stages import choose_examples, make_problems
+from firstfault.loop.stages import choose_few_shot, make_problems
 
 pytest.importorskip("transformers", reason="needs the extra `local`")
 
@@ -26,7 +26,7 @@ def config_of(**prompt: object) -> RunConfig:
 
 def chosen(config: RunConfig, folder: RunFolder) -> Models:
     make_problems(config, folder)
-    choose_examples(Models(config, folder), folder, Reporter())
+    choose_few_shot(Models(config, folder), folder, Reporter())
     return Models(config, folder)
 
 

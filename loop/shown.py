@@ -10,7 +10,7 @@ from .report import MOST_REGRESSIONS
 from .stages import wrong_cases
 
 
-class Example(NamedTuple):
+class Shown(NamedTuple):
     """One of them, with what was found and made of it."""
 
     case: Case
@@ -18,7 +18,7 @@ class Example(NamedTuple):
     pair: Pair | None
 
 
-def choose_examples(folder: RunFolder, name: str) -> list[Example]:
+def choose_shown(folder: RunFolder, name: str) -> list[Shown]:
     """Choose mined regressions to look at: those that pairs were made of first; none without pairs."""
     if not folder.pairs_path(name).is_file():
         return []
@@ -26,7 +26,7 @@ def choose_examples(folder: RunFolder, name: str) -> list[Example]:
     order = {solution_id: place for place, solution_id in enumerate(pairs)}
     cases = wrong_cases(folder, name, Split.MINING)
     found = [
-        Example(case, verdict, pairs.get(case.solution.id))
+        Shown(case, verdict, pairs.get(case.solution.id))
         for case, verdict in zip(cases, folder.verdicts(name, Split.MINING), strict=True)
     ]
     return sorted(found, key=lambda one: order.get(one.case.solution.id, len(order)))[:MOST_REGRESSIONS]
