@@ -103,6 +103,7 @@ def _restore_one(
             config,
             folder,
             teacher=teacher,
+            validation=origin.test,
             progress=lambda step, steps: done(1),
         )
     full = origin.made.base_model if origin.made is not None else "model"

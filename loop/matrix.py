@@ -202,6 +202,7 @@ class _Matrix:
                     restore,
                     adapter,
                     teacher=model.base or BUNDLED,
+                    validation=origin.test,
                     progress=lambda step, steps: done(1),
                 )
             seconds = round(trained.seconds, 1)

@@ -209,6 +209,7 @@ def restore(models: Models, folder: RunFolder, reporter: Reporter) -> None:
             config.restore,
             out,
             teacher=models.base,
+            validation=read_records(folder.test_pairs_path(name), Pair),
             progress=lambda step, steps: done(1),
         )
 

@@ -19,8 +19,8 @@ def lora(config: Settled) -> Any:
     )
 
 
-def arguments(config: Settled, scratch: Path) -> dict[str, Any]:
-    """Return transformers' training arguments."""
+def arguments(config: Settled, scratch: Path, *, validated: bool = False) -> dict[str, Any]:
+    """Return transformers' training arguments; `validated` with a loss on validation pairs every epoch."""
     import torch
 
     return {
@@ -36,6 +36,9 @@ def arguments(config: Settled, scratch: Path) -> dict[str, Any]:
         "remove_unused_columns": False,
         "num_train_epochs": config.epochs,
         "per_device_train_batch_size": config.batch_size,
+        "per_device_eval_batch_size": config.batch_size,
+        "eval_strategy": "epoch" if validated else "no",
+        "prediction_loss_only": True,
         # Batches of like length, in random order: a quarter of the work would be padding.
         "train_sampling_strategy": "group_by_length",
         "learning_rate": config.learning_rate,

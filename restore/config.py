@@ -56,6 +56,9 @@ class Training(Config):
     time_limit: float | None = Field(default=None, gt=0)
     """Seconds after which training stops at the end of a step, keeping what it has; the result then
     depends on the speed of the machine. None for no limit."""
+    patience: int | None = Field(default=2, ge=1)
+    """Epochs in a row without a lower loss on validation pairs after which training stops; None for never.
+    With validation pairs the best epoch is kept in any case."""
     seed: int = 0
     """Of the order of pairs and the adapter's start."""
 

@@ -61,7 +61,13 @@ def _first_step(text: str) -> str:
 
 
 def dpo_trainer(
-    model: Any, tokenizer: Any, rows: list[dict[str, Any]], config: Settled, scratch: Path
+    model: Any,
+    tokenizer: Any,
+    rows: list[dict[str, Any]],
+    config: Settled,
+    scratch: Path,
+    *,
+    validation: Sequence[dict[str, Any]] = (),
 ) -> Any:
     """Make the trainer of `preference_weight` x DPO + `sft_weight` x likelihood.
 
@@ -71,6 +77,7 @@ def dpo_trainer(
         rows: Of `dpo_rows`.
         config: How to train.
         scratch: An empty folder.
+        validation: Rows that the same loss is told of after every epoch.
 
     Raises:
         ConfigError: If the adapter's targets are not in the model.
@@ -89,7 +96,7 @@ def dpo_trainer(
         return libraries.DPOTrainer(
             model=model,
             args=libraries.DPOConfig(
-                **arguments(config, scratch),
+                **arguments(config, scratch, validated=bool(validation)),
                 max_length=config.max_tokens,
                 beta=config.beta,
                 loss_type=["sigmoid", "sft"],
@@ -98,6 +105,7 @@ def dpo_trainer(
                 precompute_ref_log_probs=True,
             ),
             train_dataset=listed.from_list(rows),
+            eval_dataset=listed.from_list(list(validation)) if validation else None,
             processing_class=tokenizer,
             peft_config=lora(config),
             data_collator=_Collator(pad, config.max_tokens),

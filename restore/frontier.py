@@ -8,14 +8,15 @@ right solution where whole continuations take two.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..datasets.records import Pair
 from .adapter import arguments, nothing_to_learn
 from .config import Settled
-from .distillation import apart, divergence
+from .distillation import Teacher, apart, divergence
 
 NOWHERE = -1
 """Place of the frontier of a pair that has none."""
@@ -89,6 +90,7 @@ def frontier_trainer(
     scratch: Path,
     *,
     teacher: Any = None,
+    validation: Sequence[dict[str, Any]] = (),
 ) -> Any:
     """Make the trainer of `preference_weight` x DPO at the frontier + `sft_weight` x likelihood.
 
@@ -107,6 +109,7 @@ def frontier_trainer(
         config: How to train.
         scratch: An empty folder.
         teacher: The full-precision model.
+        validation: Rows that the same loss is told of after every epoch.
     """
     import torch
     import transformers
@@ -114,6 +117,13 @@ def frontier_trainer(
     import datasets  # pyright: ignore[reportMissingTypeStubs]
 
     states = teacher is not None and config.target == "states"
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+    collate = _Collator(pad)
+    given = [{**row, "number": number} for number, row in enumerate([*rows, *validation])]
+    batches = partial(_batches, given, collate, config.batch_size, model.device)
+    told = None if teacher is None else Teacher(teacher, states=states, batches=batches())
+    before = _margins_before(model, batches())
+    given = [{**row, "before": before[row["number"]]} for row in given]
 
     class FrontierTrainer(transformers.Trainer):
         """Computes both losses from one pass over the right solutions."""
@@ -125,20 +135,19 @@ def frontier_trainer(
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
             labels = inputs.pop("labels")
-            place, wrong, before = (inputs.pop(name) for name in ("frontier", "wrong", "before"))
+            place, wrong, before, number = (
+                inputs.pop(name) for name in ("frontier", "wrong", "before", "number")
+            )
             outputs = model(**inputs, output_hidden_states=states)
             learnt = labels[:, 1:] != _IGNORED
             said = outputs.logits[:, :-1][learnt]
-            if teacher is None:
+            if told is None:
                 loss = torch.nn.functional.cross_entropy(said, labels[:, 1:][learnt])
             else:
-                with torch.no_grad():
-                    wanted = teacher(**inputs, output_hidden_states=states)
+                wanted = told({**inputs, "number": number})
                 loss = divergence(wanted.logits[:, :-1][learnt], said)
                 if states:
-                    mask = inputs["attention_mask"]
-                    # Behind the embeddings, which are the same.
-                    away = apart(wanted.hidden_states[1:], outputs.hidden_states[1:], mask)
+                    away = apart(wanted.states, outputs.hidden_states[1:], inputs["attention_mask"])
                     loss = loss + config.states_weight * away
             loss = config.sft_weight * loss
             there = place != NOWHERE
@@ -155,16 +164,12 @@ def frontier_trainer(
                 logs["rewards/margins"] = float(config.beta * self.gains.mean())
             super().log(logs, start_time)
 
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    collate = _Collator(pad)
-    before = _margins_before(model, rows, collate, config.batch_size)
     listed: Any = datasets.Dataset
     return FrontierTrainer(
         model=model,
-        args=transformers.TrainingArguments(**arguments(config, scratch)),
-        train_dataset=listed.from_list(
-            [{**row, "before": margin} for row, margin in zip(rows, before, strict=True)]
-        ),
+        args=transformers.TrainingArguments(**arguments(config, scratch, validated=bool(validation))),
+        train_dataset=listed.from_list(given[: len(rows)]),
+        eval_dataset=listed.from_list(given[len(rows) :]) if validation else None,
         processing_class=tokenizer,
         data_collator=collate,
     )
@@ -190,23 +195,27 @@ def margins(logits: Any, input_ids: Any, place: Any, wrong: Any) -> Any:
     return said[row, input_ids[row, place]] - said[row, wrong]
 
 
-def _margins_before(model: Any, rows: list[dict[str, Any]], collate: _Collator, size: int) -> list[float]:
-    """Margins of the model before training: what is trained starts without an effect."""
+def _batches(
+    rows: Sequence[dict[str, Any]], collate: _Collator, size: int, device: Any
+) -> Generator[dict[str, Any]]:
+    """All rows once, those of like length together."""
+    order = sorted(rows, key=lambda row: len(row["input_ids"]))
+    for start in range(0, len(order), size):
+        yield {name: values.to(device) for name, values in collate(order[start : start + size]).items()}
+
+
+def _margins_before(model: Any, batches: Iterable[dict[str, Any]]) -> dict[int, float]:
+    """Margins of the model before training, by row: what is trained starts without an effect."""
     import torch
 
     model.eval()
-    order = sorted(range(len(rows)), key=lambda index: len(rows[index]["input_ids"]))
     found: dict[int, float] = {}
     with torch.no_grad():
-        for start in range(0, len(order), size):
-            chunk = order[start : start + size]
-            batch = {
-                name: values.to(model.device) for name, values in collate([rows[i] for i in chunk]).items()
-            }
+        for batch in batches:
             logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
             values = margins(logits, batch["input_ids"], batch["frontier"], batch["wrong"])
-            found.update(zip(chunk, values.tolist(), strict=True))
-    return [found[index] for index in range(len(rows))]
+            found.update(zip(batch["number"].tolist(), values.tolist(), strict=True))
+    return found
 
 
 class _Collator:
@@ -228,7 +237,7 @@ class _Collator:
             "attention_mask": padded([[1] * len(row) for row in ids], 0),
             "labels": padded([row["labels"] for row in rows], _IGNORED),
         }
-        for name in ("frontier", "wrong", "before"):
+        for name in ("frontier", "wrong", "before", "number"):
             if name in rows[0]:
                 batch[name] = torch.tensor([row[name] for row in rows])
         return batch

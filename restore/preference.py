@@ -25,6 +25,7 @@ from .config import RestoreConfig, Settled
 from .dpo import dpo_rows, dpo_trainer
 from .frontier import frontier_rows, frontier_trainer
 from .scales import trained_layers, with_trainable_scales
+from .validation import best_epoch
 
 Progress = Callable[[int, int], None]
 """Called after every step with its number, from 1, and the number of steps in all."""
@@ -53,6 +54,8 @@ class Restored(NamedTuple):
     trainable: int
     """Trained parameters."""
     seconds: float
+    validation: list[float]
+    """Loss on the validation pairs after every epoch; empty without some. The lowest one's epoch is kept."""
 
 
 def train(
@@ -62,6 +65,7 @@ def train(
     out: Path,
     *,
     teacher: Path | None = None,
+    validation: Sequence[Pair] = (),
     progress: Progress | None = None,
 ) -> Restored:
     """Train an adapter or the scales of a checkpoint on pairs; `out` holds the whole result or is as it was.
@@ -81,6 +85,8 @@ def train(
         config: How to train.
         out: Folder of the adapter, or of the checkpoint with its new scales. Replaced if it is there.
         teacher: Folder of the full-precision model; used where `config.target` is something of it.
+        validation: Pairs of mining problems that are not trained on. Where there are some, the epoch with the
+            lowest loss on them is kept, and training stops once it no longer falls (`config.patience`).
         progress: Told about every step.
 
     Raises:
@@ -103,29 +109,54 @@ def train(
     read_checkpoint(checkpoint)
     tokenizer = load_tokenizer(checkpoint)
     with silenced(), tempfile.TemporaryDirectory() as scratch:
-        ended = [_ended(pair) for pair in pairs]
         packed = open_packed(checkpoint) if how.method == "scales" else None
         model = _load(checkpoint)
+        rows_of = frontier_rows if how.rejected == "token" else dpo_rows
+        rows = rows_of(pairs, tokenizer, how, [_ended(pair) for pair in pairs])
+        unseen = _rows_to_validate(rows_of, validation, tokenizer, how)
         if how.rejected == "token":
-            rows = frontier_rows(pairs, tokenizer, how, ended)
             full = _teacher(teacher, model) if teacher and how.target != "token" else None
             model = with_adapter(model, how) if packed is None else with_trainable_scales(model, packed)
-            trainer = frontier_trainer(model, tokenizer, rows, how, Path(scratch), teacher=full)
+            trainer = frontier_trainer(
+                model, tokenizer, rows, how, Path(scratch), teacher=full, validation=unseen
+            )
         else:
-            rows = dpo_rows(pairs, tokenizer, how, ended)
-            trainer = dpo_trainer(model, tokenizer, rows, how, Path(scratch))
+            trainer = dpo_trainer(model, tokenizer, rows, how, Path(scratch), validation=unseen)
         trainer.remove_callback(PrinterCallback)
         recorder = _recorder(progress, how.time_limit)
         trainer.add_callback(recorder)
+        best = best_epoch(how.patience)
+        trainer.add_callback(best)
         trainer.train()
+        if unseen:
+            best.put_back(trainer.model)
         with replacing_folder(out) as folder:
             if packed is None:
                 _save(trainer.model, checkpoint, folder)
             else:
                 packed.write(folder, trained_layers(trainer.model, packed))
-            _write_account(folder, checkpoint, pairs, how, recorder.curve)
+            _write_account(folder, checkpoint, pairs, how, recorder.curve, best.losses)
     trainable = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
-    return Restored(out, recorder.curve, len(pairs), trainable, time.perf_counter() - started)
+    return Restored(
+        folder=out,
+        curve=recorder.curve,
+        pairs=len(pairs),
+        trainable=trainable,
+        seconds=time.perf_counter() - started,
+        validation=best.losses,
+    )
+
+
+def _rows_to_validate(
+    rows_of: Callable[..., list[dict[str, Any]]], pairs: Sequence[Pair], tokenizer: Any, config: Settled
+) -> list[dict[str, Any]]:
+    if not pairs:
+        return []
+    try:
+        return rows_of(pairs, tokenizer, config, [_ended(pair) for pair in pairs])
+    except InputError:
+        # All are longer than what is trained on: the pairs to train on are not, and need no validation.
+        return []
 
 
 def _ended(pair: Pair) -> bool:
@@ -200,7 +231,12 @@ def _save(model: Any, checkpoint: Path, folder: Path) -> None:
 
 
 def _write_account(
-    folder: Path, checkpoint: Path, pairs: Sequence[Pair], config: Settled, curve: list[Step]
+    folder: Path,
+    checkpoint: Path,
+    pairs: Sequence[Pair],
+    config: Settled,
+    curve: list[Step],
+    validation: list[float],
 ) -> None:
     account = {
         "checkpoint": checkpoint.name,
@@ -209,5 +245,6 @@ def _write_account(
         "pairs": len(pairs),
         "config": config.model_dump(mode="json"),
         "curve": [step._asdict() for step in curve],
+        "validation": validation,
     }
     (folder / "training.json").write_text(json.dumps(account, indent=1) + "\n", encoding="utf-8")

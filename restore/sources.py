@@ -25,6 +25,8 @@ class Origin(NamedTuple):
     """Of the content: the same pairs in the same order have the same."""
     pairs: list[Pair]
     """Those to train on."""
+    test: list[Pair]
+    """Those that are set aside: of mining problems too, and never trained on."""
     made: Provenance | None
     """How a released set was made; `None` of others."""
 
@@ -47,7 +49,7 @@ def read_source(source: str, revision: str | None = None) -> Origin:
     if path.is_dir():
         return _of_run(path)
     if path.is_file():
-        return Origin(path.name, None, file_sha256(path), read_records(path, Pair), None)
+        return Origin(path.name, None, file_sha256(path), read_records(path, Pair), [], None)
     if is_repo_id(source):
         folder, commit = fetch(source, revision)
         return _released(source, commit, folder)
@@ -103,7 +105,7 @@ def misfits(origin: Origin, checkpoint: Path) -> list[str]:
 
 def _released(name: str, commit: str | None, folder: Path) -> Origin:
     read = read_release(folder)
-    return Origin(name, commit, read.sha256, read.train, read.made)
+    return Origin(name, commit, read.sha256, read.train, read.test, read.made)
 
 
 def _of_run(path: Path) -> Origin:
@@ -113,4 +115,6 @@ def _of_run(path: Path) -> Origin:
             f"{path}: neither a released set nor a run that has made pairs",
             hint="Give what `firstfault publish` wrote, or finish the run first",
         )
-    return Origin(path.resolve().name, None, file_sha256(files[0]), read_records(files[0], Pair), None)
+    set_aside = files[0].with_suffix(f"{_TEST}.parquet")
+    test = read_records(set_aside, Pair) if set_aside.is_file() else []
+    return Origin(path.resolve().name, None, file_sha256(files[0]), read_records(files[0], Pair), test, None)

@@ -10,9 +10,10 @@ from mended import own_pairs
 pytest.importorskip("trl", reason="needs the extra `local`")
 
 import torch
+from firstfault.annotate.engines.loading import load_model
 from firstfault.quant.quantize import quantize
 from firstfault.quant.recipes import Recipe
-from firstfault.restore.distillation import apart, divergence
+from firstfault.restore.distillation import Teacher, apart, divergence
 from firstfault.restore.preference import train
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,3 +94,53 @@ def test_a_teacher_is_needed_and_fits(tiny_model, tmp_path):
     for target in ("distribution", "states"):
         with pytest.raises(ValueError, match=f"target: {target} goes with rejected: token only"):
             learning(target, rejected="solution")
+
+
+def batch_of(*lengths: int, first: int = 0) -> dict[str, torch.Tensor]:
+    """Rows of these lengths; the same number means the same text."""
+    ids = torch.zeros(len(lengths), max(lengths), dtype=torch.int64)
+    mask = torch.zeros_like(ids)
+    for row, length in enumerate(lengths):
+        ids[row, :length] = numbers(length, seed=first + row).mul(1000).long().abs() % 50 + 3
+        mask[row, :length] = 1
+    return {"number": torch.arange(first, first + len(lengths)), "input_ids": ids, "attention_mask": mask}
+
+
+class Counted:
+    """A model that counts how often it is asked."""
+
+    def __init__(self, model, scaled: float = 1.0) -> None:
+        self._model, self._scaled, self.asked = model, scaled, 0
+
+    def get_output_embeddings(self):
+        return self._model.get_output_embeddings()
+
+    def __call__(self, **inputs):
+        self.asked += 1
+        said = self._model(**inputs)
+        said.logits = said.logits * self._scaled
+        return said
+
+
+@pytest.mark.parametrize("states", [True, False])
+@pytest.mark.parametrize(("most", "scaled"), [(1 << 20, 1.0), (0, 1.0), (1 << 20, 2.0)])
+def test_a_teacher_says_the_same_from_memory_and_is_asked_once(states, most, scaled, tiny_model):
+    model = Counted(load_model(tiny_model).model.float().eval(), scaled)
+    teacher = Teacher(model, states=states, batches=[batch_of(5, 9), batch_of(12, first=2)], most=most)
+    remembers = most > 0 and scaled == 1.0
+    before = model.asked
+    assert before == (2 if remembers else 1)
+    # In another batch, with other padding.
+    mixed = batch_of(5, 9, 12)
+    told = teacher(mixed)
+    assert model.asked == before + (0 if remembers else 1)
+    with torch.no_grad():
+        asked = model(
+            input_ids=mixed["input_ids"], attention_mask=mixed["attention_mask"], output_hidden_states=True
+        )
+    there = mixed["attention_mask"].bool()
+    assert torch.allclose(told.logits[there], asked.logits[there], atol=1e-4)
+    expected = asked.hidden_states[1:] if states else asked.hidden_states[-1:]
+    assert len(told.states) == len(expected)
+    for one, other in zip(told.states, expected, strict=True):
+        assert torch.allclose(one[there], other[there], atol=1e-4)

@@ -44,6 +44,9 @@ def test_the_same_pairs_from_a_run_a_released_folder_and_a_file(run, released, t
     write_records(tmp_path / "pairs.jsonl", pairs)
     origins = [read_source(str(one)) for one in (run.path, released, tmp_path / "pairs.jsonl")]
     assert all(one.pairs == pairs for one in origins)
+    set_aside = read_records(run.test_pairs_path(VARIANT), Pair)
+    assert set_aside
+    assert [one.test for one in origins] == [set_aside, set_aside, []]
     assert [one.name for one in origins] == ["run", "released", "pairs.jsonl"]
     assert [one.made is not None for one in origins] == [False, True, False]
     assert all(one.revision is None and len(one.sha256) == 64 for one in origins)
