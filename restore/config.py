@@ -28,6 +28,8 @@ class Training(Config):
     method: Literal["adapter", "scales"] = "adapter"
     """What is trained: a LoRA adapter beside the quantized weights, or in place the scales of their groups,
     which gives a checkpoint of the same format and size."""
+    zero_points: bool = False
+    """Whether `scales` trains the zero points too, where the checkpoint has them."""
     rank: int = Field(default=16, ge=1)
     """Rank of the adapter."""
     alpha: int = Field(default=32, ge=1)
@@ -83,6 +85,8 @@ class RestoreConfig(Training):
     def _is_possible(self) -> Self:
         if self.target in ("distribution", "states") and self.rejected != "token":
             raise ValueError(f"target: {self.target} goes with rejected: token only")
+        if self.zero_points and self.method != "scales":
+            raise ValueError("zero_points: goes with method: scales only")
         if self.method == "scales" and self.rejected != "token":
             raise ValueError("method: scales goes with rejected: token only")
         return self

@@ -116,7 +116,10 @@ def train(
         unseen = _rows_to_validate(rows_of, validation, tokenizer, how)
         if how.rejected == "token":
             full = _teacher(teacher, model) if teacher and how.target != "token" else None
-            model = with_adapter(model, how) if packed is None else with_trainable_scales(model, packed)
+            if packed is None:
+                model = with_adapter(model, how)
+            else:
+                model = with_trainable_scales(model, packed, zero_points=how.zero_points)
             trainer = frontier_trainer(
                 model, tokenizer, rows, how, Path(scratch), teacher=full, validation=unseen
             )

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from firstfault.datasets.errors import ModelError
+from firstfault.datasets.errors import ConfigError, ModelError
 from firstfault.datasets.records import Pair
 from firstfault.quant.checkpoint import weights_sha256
 from firstfault.quant.recipes import Recipe
@@ -46,13 +46,23 @@ RECIPES = {
 OTHERS = Path(__file__).parents[1] / "quant" / "fixtures"
 
 
+ASYMMETRIC = ("asymmetric", "awq", "gptq-v2-act-order")
+
+
+def made(name, tiny_model, tmp_path_factory):
+    if name not in RECIPES:
+        return OTHERS / name
+    return quantize(tiny_model, RECIPES[name], [], tmp_path_factory.mktemp("made") / "variant").folder
+
+
 @pytest.fixture(scope="module", params=[*RECIPES, "awq", "gptq", "gptq-v2-act-order"])
 def checkpoint(request, tiny_model, tmp_path_factory):
-    if request.param not in RECIPES:
-        return OTHERS / request.param
-    return quantize(
-        tiny_model, RECIPES[request.param], [], tmp_path_factory.mktemp("made") / "variant"
-    ).folder
+    return made(request.param, tiny_model, tmp_path_factory)
+
+
+@pytest.fixture(scope="module", params=ASYMMETRIC)
+def asymmetric(request, tiny_model, tmp_path_factory):
+    return made(request.param, tiny_model, tmp_path_factory)
 
 
 def loaded(folder):
@@ -130,3 +140,58 @@ def test_what_has_no_scales_is_refused_before_anything_is_loaded(tiny_model, tmp
     assert not (tmp_path / "out").exists()
     with pytest.raises(ValueError, match="method: scales goes with rejected: token only"):
         RestoreConfig(method="scales", rejected="step")
+
+
+def test_zero_points_are_trained_where_asked_and_integers_stay(asymmetric, tmp_path):
+    config = CONFIG.model_copy(update={"zero_points": True, "learning_rate": 0.2})
+    restored = train(asymmetric, PAIRS, config, tmp_path / "out")
+    sizes = {path.name: path.stat().st_size for path in asymmetric.iterdir()}
+    assert {name: (restored.folder / name).stat().st_size for name in sizes} == sizes
+    old, new = open_packed(asymmetric), open_packed(restored.folder)
+    moved = 0
+    for name in old.layers:
+        one, other = old.layer(name), new.layer(name)
+        assert torch.equal(one.integers, other.integers)
+        assert int(other.zero_points.max()) < 1 << one.bits
+        moved += int((one.zero_points != other.zero_points).sum())
+    assert moved > 0
+
+
+def test_zero_points_in_memory_are_those_read_back_wherever_they_went(asymmetric, tmp_path):
+    packed = open_packed(asymmetric)
+    model = with_trainable_scales(loaded(asymmetric).model.float(), packed, zero_points=True)
+    generator = torch.Generator().manual_seed(4)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad:
+                # Zero points go beyond what can be stored, so that they are kept within it.
+                size = 3 if name.endswith("shift") else 0.1
+                parameter += size * torch.randn(parameter.shape, generator=generator)
+    packed.write(tmp_path / "out", trained_layers(model, packed))
+    read_back = loaded(tmp_path / "out").model
+    assert (logits(read_back) - logits(model)).abs().max().item() == 0.0
+    new = open_packed(tmp_path / "out")
+    for name in new.layers:
+        zeros, before = new.layer(name).zero_points, packed.layer(name).zero_points
+        assert int(zeros.min()) == min(1, int(before.min()))
+        assert int(zeros.max()) == (1 << packed.scheme.bits) - 1
+
+
+def test_gradients_reach_zero_points_and_untrained_they_change_nothing(asymmetric):
+    expected = logits(loaded(asymmetric).model)
+    model = with_trainable_scales(loaded(asymmetric).model.float(), open_packed(asymmetric), zero_points=True)
+    assert torch.equal(logits(model), expected)
+    model(IDS, labels=IDS).loss.backward()
+    shifts = [p for name, p in model.named_parameters() if name.endswith("shift")]
+    assert shifts
+    assert all(bool(p.grad.abs().sum() > 0) for p in shifts)
+
+
+def test_zero_points_are_refused_where_there_are_none(tiny_model, tmp_path):
+    folder = quantize(tiny_model, RECIPES["symmetric"], [], tmp_path / "variant").folder
+    config = CONFIG.model_copy(update={"zero_points": True})
+    with pytest.raises(ConfigError, match="variant is symmetric and has none"):
+        train(folder, PAIRS, config, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(ValueError, match="zero_points: goes with method: scales only"):
+        RestoreConfig(zero_points=True)
