@@ -62,12 +62,14 @@ def render(made: Restoration, account: dict[str, Any], *, repo: str | None = Non
     page = template("restored.md.jinja").render(
         made=made,
         in_place=in_place,
+        zero_points=config.zero_points,
         checkpoint_sha256=account["checkpoint_sha256"],
         pairs=account["pairs"],
         script=fenced(_loading(made, repo, account.get("format"), in_place), "python"),
         config=fenced(_config(config), "yaml"),
         first=account["curve"][0] if account["curve"] else None,
         last=account["curve"][-1] if account["curve"] else None,
+        validation=account.get("validation", []),
     )
     return f"---\n{_metadata(made, in_place).to_yaml()}\n---\n\n{page}"
 

@@ -20,6 +20,8 @@ LEARNING_RATES: dict[tuple[str, str], float] = {
 }
 """What is told more of every token stands a higher rate (docs/results.md)."""
 EPOCHS: dict[str, float] = {"token": 4.0, "distribution": 4.0, "states": 8.0}
+BATCH_SIZES: dict[str, int] = {"token": 16, "distribution": 16, "states": 4}
+"""States say so much of every token that few texts make a good step, and many steps a better model."""
 
 
 class Training(Config):
@@ -36,8 +38,6 @@ class Training(Config):
     """Scale of the adapter; it is applied as alpha / rank."""
     targets: tuple[str, ...] | str = "all-linear"
     """Names of the layers that get an adapter, or `all-linear`."""
-    batch_size: int = Field(default=16, ge=1)
-    """Pairs per step."""
     beta: float = Field(default=1.0, gt=0)
     """How much the preference loss holds on to the quantized model (arXiv 2305.18290): a margin that has
     grown by a few times 1 / beta counts as learnt."""
@@ -73,6 +73,8 @@ class RestoreConfig(Training):
     there (logit distillation, arXiv 2510.08600), or that and the hidden states behind every layer, which say
     more of every token; for both the full-precision model is run as well. `auto`: states where full precision
     is at hand, as in a run, and only one rejected token is trained against; else tokens."""
+    batch_size: int | None = Field(default=None, ge=1)
+    """Pairs per step: 16 when left out, 4 where states are learnt."""
     epochs: float | None = Field(default=None, gt=0)
     """Times every pair is seen: 4 when left out, 8 where states are learnt. An epoch of 178 short pairs on 3M
     parameters takes 10 to 20 s on two cores."""
@@ -106,6 +108,7 @@ class RestoreConfig(Training):
             {
                 **self.model_dump(),
                 "target": target,
+                "batch_size": self.batch_size or BATCH_SIZES[target],
                 "epochs": self.epochs or EPOCHS[target],
                 "learning_rate": self.learning_rate or LEARNING_RATES[self.method, target],
             }
@@ -116,6 +119,7 @@ class Settled(Training):
     """A training of which nothing is left open."""
 
     target: Target
+    batch_size: int = Field(ge=1)
     epochs: float = Field(gt=0)
     learning_rate: float = Field(gt=0)
 

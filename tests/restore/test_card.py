@@ -37,10 +37,11 @@ def test_the_lines_of_a_gptq_checkpoints_card_load_it(method, tmp_path):
     checkpoint = tmp_path / "gptq"
     shutil.copytree(FIXTURES / "gptq", checkpoint)
     config = RestoreConfig(method=method, epochs=2, rank=4, learning_rate=1e-2)
-    folder = train(checkpoint, [PAIR], config, tmp_path / "restored").folder
+    folder = train(checkpoint, [PAIR], config, tmp_path / "restored", validation=[PAIR]).folder
     made = Restoration(checkpoint="gptq", base_model="tiny", dataset="pairs", dataset_sha256="0" * 64)
     card = write_card(folder, made).read_text()
     [script] = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
+    assert re.search(r"Kept is epoch \d of 2, which had the lowest loss", card)
     if method == "scales":
         assert "same integers" in card
         assert "load_unpacked" in script
