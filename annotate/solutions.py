@@ -62,7 +62,13 @@ def read_solution(
     )
 
 
-def read_generations(path: Path, problems: Iterable[Problem], model: str, grader: Grader) -> list[Solution]:
+def read_generations(
+    path: Path,
+    problems: Iterable[Problem],
+    model: str,
+    grader: Grader,
+    form: AnswerForm = "line",
+) -> list[Solution]:
     """Read a user's own generations (`.jsonl` or `.parquet`), split and grade them.
 
     A row names its problem by `problem_id`, `id` or `unique_id`, or by the question itself
@@ -76,6 +82,7 @@ def read_generations(path: Path, problems: Iterable[Problem], model: str, grader
         problems: The problems that it may be about.
         model: Name under which the solutions stand.
         grader: Decides which are right.
+        form: Form in which answers were asked for.
 
     Raises:
         InputError: Naming file and line: no text, an unknown problem, two solutions of one problem.
@@ -96,7 +103,7 @@ def read_generations(path: Path, problems: Iterable[Problem], model: str, grader
         seen[problem.id] = where
         text = _text_of(row, where)
         finish = _finish_of(row, text, where)
-        solutions.append(read_solution(problem, model, text, finish, _tokens_of(row, where), grader))
+        solutions.append(read_solution(problem, model, text, finish, _tokens_of(row, where), grader, form))
     if not solutions:
         raise InputError(f"{path}: no solutions", hint="Each line holds one solution.")
     return solutions

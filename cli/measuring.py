@@ -16,7 +16,9 @@ from .options import BASELINE, Json, Out, Problems, tell, tell_aside
 if TYPE_CHECKING:
     from ..annotate.compare import Comparison, Measurement
     from ..annotate.engines.config import EngineConfig
+    from ..annotate.engines.engine import Sampling
     from ..annotate.grading import Grader
+    from ..annotate.prompts import PromptFormat
     from ..datasets.records import Problem, Solution
 
 Named = Annotated[
@@ -95,28 +97,46 @@ def measure(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="A field of the engine, e.g. concurrency=64."),
     ] = None,
+    prompt: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="A field of the prompt, e.g. answer=boxed or few_shot.file=solved.jsonl.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Grade solutions, your own or generated here, and compare models on the same problems."""
     from ..annotate.compare import compare
     from ..annotate.compare import measure as sum_up
     from ..annotate.engines.config import EngineConfig
+    from ..annotate.engines.engine import Sampling
     from ..annotate.grading import Grader
     from ..annotate.solutions import read_generations
     from ..datasets.problem_sets import load_problems
     from ..datasets.store import write_records
     from ..loop.config import parse_config
+    from ..loop.few_shot import RunPrompt, refuse_held_out
 
     chosen = parse_config(
         {"name": engine, **({} if url is None else {"url": url})}, EngineConfig, "engine", overrides or ()
     )
+    asked = parse_config({}, RunPrompt, "prompt", prompt or ())
+    if asked.few_shot is not None and asked.few_shot.file is None:
+        raise ConfigError(
+            "prompt: few_shot needs a file here",
+            hint="Add --prompt few_shot.file=FILE; only a run mines examples",
+        )
     known = load_problems(problems, say=tell_aside)
+    asked = asked.plain(asked.given())
+    refuse_held_out(asked.examples, known)
+    sampling = Sampling(max_tokens=max_tokens)
     graded: dict[str, list[Solution]] = {}
     with Grader() as grader:
         for name, path in _named(solutions or (), "--solutions"):
-            graded[name] = read_generations(path, known, name, grader)
+            graded[name] = read_generations(path, known, name, grader, asked.answer)
         for name, path in _named(models or (), "--model"):
-            graded[name] = _generate(name, path, known, max_tokens, chosen, grader)
+            graded[name] = _generate(name, path, known, sampling, asked, chosen, grader)
     if not graded:
         raise InputError("nothing to measure", hint="Give --solutions NAME=FILE or --model NAME=FOLDER")
     if baseline not in graded and len(graded) > 1:
@@ -147,11 +167,11 @@ def _generate(
     name: str,
     folder: Path,
     problems: "Sequence[Problem]",
-    max_tokens: int,
+    sampling: "Sampling",
+    prompt: "PromptFormat",
     config: "EngineConfig",
     grader: "Grader",
 ) -> "list[Solution]":
-    from ..annotate.engines.engine import Sampling
     from ..annotate.solving import solve
     from ..loop.engines import Wanted, open_engine
     from ..loop.progress import Reporter
@@ -159,9 +179,11 @@ def _generate(
     reporter = Reporter()
     logs = Path(mkdtemp(prefix="firstfault-"))
     with ExitStack() as stack:
-        engine = open_engine(Wanted(name, folder), config, reporter, logs / "vllm.log", stack)
+        engine = open_engine(
+            Wanted(name, folder, prompt_format=prompt), config, reporter, logs / "vllm.log", stack
+        )
         with reporter.task(f"Solving: {name}", total=len(problems)) as done:
-            solutions = solve(engine, problems, Sampling(max_tokens=max_tokens), grader, done=done)
+            solutions = solve(engine, problems, sampling, grader, form=prompt.answer, done=done)
     # After a failure it stays, since the error names it.
     rmtree(logs)
     return solutions

@@ -7,7 +7,7 @@ import pytest
 from firstfault.cli.main import main
 from firstfault.datasets.abacus import generate
 from firstfault.datasets.injector import inject, right_solution
-from firstfault.datasets.records import ErrorType, Pair, Solution, Split
+from firstfault.datasets.records import ErrorType, Pair, Problem, Solution, Split
 from firstfault.datasets.store import read_records, write_records
 from firstfault.models import BUNDLED
 
@@ -102,3 +102,43 @@ def test_measure_generates_with_a_model(problems: Path, capsys):
     )
     assert found["models"]["bundled"]["n"] == 12
     assert found["models"]["bundled"]["correct"] >= 9
+
+
+@bundled
+def test_measure_asks_as_it_is_told(tmp_path: Path, problems: Path, capsys):
+    shown, measured = generate(Split.MINING, 1, levels=[2], seed=9)[0], read_records(problems, Problem)[0]
+    for name, one in (("solved", shown), ("leaked", measured)):
+        row = {"question": one.question, "solution": f"Step 1: so\n\\boxed{{{one.answer}}}"}
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps(row) + "\n")
+    arguments = ["measure", "--problems", problems, "--model", f"full_precision={BUNDLED}"]
+    arguments += ["--max-tokens", 32, "--out", tmp_path / "out"]
+
+    def written(*prompt: str) -> list[str]:
+        run(capsys, *arguments, *(word for one in prompt for word in ("--prompt", one)))
+        return [one.text for one in read_records(tmp_path / "out" / "full_precision.jsonl", Solution)]
+
+    example = f"few_shot.file={tmp_path / 'solved.jsonl'}"
+    # Of the system message the bundled model's template knows nothing; examples are turns of their own.
+    assert written() != written(example, "few_shot.count=1")
+    leaked = f"few_shot.file={tmp_path / 'leaked.jsonl'}"
+    for prompt, why in (
+        ([leaked, "few_shot.count=1"], "example 1 is a held-out problem"),
+        (["few_shot.count=1"], "few_shot needs a file"),
+        (["anwser=boxed"], "anwser"),
+    ):
+        asked = [word for one in prompt for word in ("--prompt", one)]
+        assert main([str(one) for one in (*arguments, *asked)]) == 2
+        assert why in capsys.readouterr().err
+
+
+def test_measure_reads_answers_in_the_form_that_was_asked_for(tmp_path: Path, problems: Path, capsys):
+    known = generate(Split.MINING, 12, levels=[2])
+    boxed = [{"problem_id": p.id, "text": f"Step 1: it is so\nAnd so \\boxed{{{p.answer}}}"} for p in known]
+    (tmp_path / "boxed.jsonl").write_text("".join(json.dumps(row) + "\n" for row in boxed))
+    given = f"full_precision={tmp_path / 'boxed.jsonl'}"
+    for form, adherence in (("line", 0.0), ("boxed", 1.0)):
+        found = run(
+            capsys,
+            *("measure", "--problems", problems, "--solutions", given, "--prompt", f"answer={form}"),
+        )
+        assert found["models"]["full_precision"]["well_formed"]["value"] == adherence
