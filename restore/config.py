@@ -9,8 +9,9 @@ from pydantic import Field, model_validator
 
 from ..datasets.config import Config
 
+Method = Literal["adapter", "scales"]
 Target = Literal["token", "distribution", "states"]
-LEARNING_RATES: dict[tuple[str, str], float] = {
+LEARNING_RATES: dict[tuple[Method, Target], float] = {
     ("adapter", "token"): 7e-4,
     ("adapter", "distribution"): 7e-4,
     ("adapter", "states"): 2e-3,
@@ -27,9 +28,6 @@ BATCH_SIZES: dict[str, int] = {"token": 16, "distribution": 16, "states": 4}
 class Training(Config):
     """What there is to say of a training whatever is learnt."""
 
-    method: Literal["adapter", "scales"] = "adapter"
-    """What is trained: a LoRA adapter beside the quantized weights, or in place the scales of their groups,
-    which gives a checkpoint of the same format and size."""
     zero_points: bool = False
     """Whether `scales` trains the zero points too, where the checkpoint has them."""
     rank: int = Field(default=16, ge=1)
@@ -68,6 +66,11 @@ class Training(Config):
 class RestoreConfig(Training):
     """Preference training of a quantized model that stays as low-bit as it is."""
 
+    method: Literal[Method, "auto"] = "adapter"
+    """What is trained: a LoRA adapter beside the quantized weights, or in place the scales of their groups,
+    which gives a checkpoint of the same format, size and speed. `auto`: in place where the checkpoint's
+    format is written here and full precision's states are learnt; else an adapter, which gets more out of
+    tokens alone (docs/results.md)."""
     target: Literal[Target, "auto"] = "auto"
     """What is learnt at every token of the right solution: the token itself, full precision's distribution
     there (logit distillation, arXiv 2510.08600), or that and the hidden states behind every layer, which say
@@ -93,24 +96,31 @@ class RestoreConfig(Training):
             raise ValueError("method: scales goes with rejected: token only")
         return self
 
-    def settled(self, *, teacher: bool) -> Settled:
+    def settled(self, *, teacher: bool, in_place: bool = False) -> Settled:
         """Return the same with nothing left open.
 
         Args:
             teacher: Whether the full-precision model is at hand.
+            in_place: Whether the checkpoint's scales can be written.
         """
         target: Target
         if self.target == "auto":
             target = "states" if teacher and self.rejected == "token" else "token"
         else:
             target = self.target
+        method: Method
+        if self.method == "auto":
+            method = "scales" if in_place and target == "states" else "adapter"
+        else:
+            method = self.method
         return Settled.model_validate(
             {
                 **self.model_dump(),
+                "method": method,
                 "target": target,
                 "batch_size": self.batch_size or BATCH_SIZES[target],
                 "epochs": self.epochs or EPOCHS[target],
-                "learning_rate": self.learning_rate or LEARNING_RATES[self.method, target],
+                "learning_rate": self.learning_rate or LEARNING_RATES[method, target],
             }
         )
 
@@ -118,6 +128,7 @@ class RestoreConfig(Training):
 class Settled(Training):
     """A training of which nothing is left open."""
 
+    method: Method
     target: Target
     batch_size: int = Field(ge=1)
     epochs: float = Field(gt=0)

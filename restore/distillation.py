@@ -37,7 +37,7 @@ class Teacher:
     def __init__(
         self, model: Any, *, states: bool, batches: Iterable[Mapping[str, Any]], most: int = REMEMBERED
     ) -> None:
-        self._model = model
+        self._model: Any = model
         self._states = states
         self._head = model.get_output_embeddings()
         self._kept: dict[int, Tensor] = {}

@@ -18,7 +18,7 @@ from ..datasets.errors import ConfigError, InputError, ModelError
 from ..datasets.records import Finish, Pair, Subtype
 from ..quant.checkpoint import read_checkpoint, replacing_folder, weights_sha256
 from ..quant.formats.loading import load_unpacked
-from ..quant.formats.packed_checkpoint import open_packed
+from ..quant.formats.packed_checkpoint import PackedCheckpoint, open_packed
 from ..quant.silence import silenced
 from .adapter import with_adapter
 from .config import RestoreConfig, Settled
@@ -95,7 +95,8 @@ def train(
         ModelError: If a model can't be loaded, the teacher has other tokens, or a checkpoint whose scales
             are to be trained has none.
     """
-    how = config.settled(teacher=teacher is not None)
+    packed = _packed(checkpoint, config)
+    how = config.settled(teacher=teacher is not None, in_place=packed is not None)
     if how.target != "token" and teacher is None:
         raise ConfigError(
             f"target: {how.target} is learnt from the full-precision model",
@@ -109,17 +110,16 @@ def train(
     read_checkpoint(checkpoint)
     tokenizer = load_tokenizer(checkpoint)
     with silenced(), tempfile.TemporaryDirectory() as scratch:
-        packed = open_packed(checkpoint) if how.method == "scales" else None
         model = _load(checkpoint)
         rows_of = frontier_rows if how.rejected == "token" else dpo_rows
         rows = rows_of(pairs, tokenizer, how, [_ended(pair) for pair in pairs])
         unseen = _rows_to_validate(rows_of, validation, tokenizer, how)
         if how.rejected == "token":
             full = _teacher(teacher, model) if teacher and how.target != "token" else None
-            if packed is None:
-                model = with_adapter(model, how)
-            else:
+            if packed is not None and how.method == "scales":
                 model = with_trainable_scales(model, packed, zero_points=how.zero_points)
+            else:
+                model = with_adapter(model, how)
             trainer = frontier_trainer(
                 model, tokenizer, rows, how, Path(scratch), teacher=full, validation=unseen
             )
@@ -134,10 +134,10 @@ def train(
         if unseen:
             best.put_back(trainer.model)
         with replacing_folder(out) as folder:
-            if packed is None:
-                _save(trainer.model, checkpoint, folder)
-            else:
+            if packed is not None and how.method == "scales":
                 packed.write(folder, trained_layers(trainer.model, packed))
+            else:
+                _save(trainer.model, checkpoint, folder)
             _write_account(folder, checkpoint, pairs, how, recorder.curve, best.losses)
     trainable = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
     return Restored(
@@ -148,6 +148,18 @@ def train(
         seconds=time.perf_counter() - started,
         validation=best.losses,
     )
+
+
+def _packed(checkpoint: Path, config: RestoreConfig) -> PackedCheckpoint | None:
+    """The checkpoint's layers, where they may be trained in place."""
+    if config.method == "adapter":
+        return None
+    try:
+        return open_packed(checkpoint)
+    except ModelError:
+        if config.method == "auto":
+            return None
+        raise
 
 
 def _rows_to_validate(

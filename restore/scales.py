@@ -85,6 +85,7 @@ def _scaled_linear() -> Any:
         groups: Any
         least: Any
         most: Any
+        shift: Any
 
         def __init__(self, layer: PackedLinear, bias: Any, zero_points: bool) -> None:
             super().__init__()

@@ -28,3 +28,14 @@ def test_only_the_first_rejected_token_goes_with_a_teacher():
     for impossible in ({"target": "states"}, {"method": "scales"}):
         with pytest.raises(ValueError, match="goes with rejected: token only"):
             RestoreConfig.model_validate({"rejected": "solution", **impossible})
+
+
+@pytest.mark.parametrize("teacher", [True, False])
+@pytest.mark.parametrize("in_place", [True, False])
+def test_auto_is_in_place_where_the_format_is_written_and_states_are_learnt(teacher, in_place):
+    settled = RestoreConfig(method="auto").settled(teacher=teacher, in_place=in_place)
+    assert settled.method == ("scales" if teacher and in_place else "adapter")
+    fixed = RestoreConfig.model_validate({"method": settled.method}).settled(teacher=teacher)
+    assert settled == fixed
+    otherwise = RestoreConfig(method="auto", rejected="solution").settled(teacher=teacher, in_place=in_place)
+    assert otherwise.method == "adapter"

@@ -195,3 +195,17 @@ def test_zero_points_are_refused_where_there_are_none(tiny_model, tmp_path):
     assert not (tmp_path / "out").exists()
     with pytest.raises(ValueError, match="zero_points: goes with method: scales only"):
         RestoreConfig(zero_points=True)
+
+
+def test_auto_trains_in_place_what_is_written_here_and_an_adapter_on_what_is_not(tiny_model, tmp_path):
+    config = CONFIG.model_copy(update={"method": "auto", "epochs": 1.0})
+    for scheme, method in (("W4A16", "scales"), ("W8A8", "adapter")):
+        recipe = Recipe(method="rtn" if scheme == "W4A16" else "smoothquant", scheme=scheme)
+        texts = [pair.prompt + pair.chosen for pair in PAIRS]
+        folder = quantize(tiny_model, recipe, texts, tmp_path / scheme).folder
+        out = train(folder, PAIRS, config, tmp_path / f"{scheme}-out", teacher=tiny_model).folder
+        assert json.loads((out / "training.json").read_text())["config"]["method"] == method
+        assert placed(folder, out) == ((out, None) if method == "scales" else (folder, out))
+    # Without full precision there are tokens only, and those an adapter learns better.
+    alone = train(tmp_path / "W4A16", PAIRS, config, tmp_path / "alone").folder
+    assert placed(tmp_path / "W4A16", alone) == (tmp_path / "W4A16", alone)
