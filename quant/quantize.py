@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..datasets.errors import ConfigError, ModelError
+from ..datasets.model_memory import require_memory
 from .checkpoint import read_checkpoint, replacing_folder, size_on_disk
 from .recipes import SCHEMES, Method, Recipe
 from .silence import silenced, silenced_compressor
@@ -60,6 +61,7 @@ def quantize(
             f"{recipe.name}: no calibration texts",
             hint=f"Give some problems to calibrate on; {recipe.method} needs them.",
         )
+    require_memory(model_path, bytes_each=2, doing="quantizing it")
     model, tokenizer = _load(model_path)
     texts = _sample(calibration_texts, recipe.samples, seed) if recipe.needs_data else []
     with silenced_compressor():

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from ..annotate.engines.loading import load_tokenizer
 from ..datasets.errors import ConfigError, InputError, ModelError
+from ..datasets.model_memory import require_memory
 from ..datasets.records import Finish, Pair, Subtype
 from ..quant.checkpoint import read_checkpoint, replacing_folder, weights_sha256
 from ..quant.formats.loading import load_unpacked
@@ -29,6 +30,10 @@ from .validation import best_epoch
 
 Progress = Callable[[int, int], None]
 """Called after every step with its number, from 1, and the number of steps in all."""
+
+_OTHER_BASE = "Give the full-precision model that the quantized one was made from"
+_SAME_EMBEDDINGS = 0.01
+"""Share of their norm by which embeddings may differ."""
 
 _NEVER_ENDS = (Subtype.REPETITION, Subtype.TRUNCATION)
 
@@ -104,10 +109,13 @@ def train(
         )
     if not pairs:
         raise InputError("no pairs to train on", hint="Curate some first, or lower the limits of `curate`.")
+    import torch
     from transformers import PrinterCallback
 
     started = time.perf_counter()
     read_checkpoint(checkpoint)
+    taught = [checkpoint] if teacher is None or how.target == "token" else [checkpoint, teacher]
+    require_memory(*taught, bytes_each=2 if torch.cuda.is_available() else 4, doing="training")
     tokenizer = load_tokenizer(checkpoint)
     with silenced(), tempfile.TemporaryDirectory() as scratch:
         model = _load(checkpoint)
@@ -207,9 +215,15 @@ def _teacher(folder: Path, student: Any) -> Any:
         there, wanted = getattr(model.config, what), getattr(student.config, what)
         if there != wanted:
             raise ModelError(
-                f"{folder}: its {what} is {there}, the quantized model's {wanted}",
-                hint="Give the full-precision model that the quantized one was made from",
+                f"{folder}: its {what} is {there}, the quantized model's {wanted}", hint=_OTHER_BASE
             )
+    # No method changes the embeddings; storing them in another type does by a few thousandths.
+    ours, theirs = (one.get_input_embeddings().weight.float() for one in (student, model))
+    away = float((ours - theirs).norm() / theirs.norm())
+    if away > _SAME_EMBEDDINGS:
+        raise ModelError(
+            f"{folder}: its embeddings are {away:.0%} apart from the quantized model's", hint=_OTHER_BASE
+        )
     return model
 
 

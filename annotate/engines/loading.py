@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...datasets.errors import ModelError
 from ...datasets.model_config import read_config
+from ...datasets.model_memory import require_memory
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -43,12 +44,14 @@ def load_model(
         unpack: Tried before transformers: `load_unpacked` of `quant/formats` reads AutoAWQ and GPTQ.
 
     Raises:
-        ModelError: If the folder is missing, incomplete or can't be read.
+        ModelError: If the folder is missing, incomplete or can't be read, or the model is larger than the
+            memory that is free.
     """
     import transformers
 
     auto: Any = transformers.AutoModelForCausalLM
     config = read_weighted(folder)
+    require_memory(folder, bytes_each=4 if dtype == "float32" else 2, doing="loading it")
     tokenizer = load_tokenizer(folder)
     options: dict[str, Any] = {}
     quantization = config.get("quantization_config")

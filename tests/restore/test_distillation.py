@@ -85,6 +85,12 @@ def test_a_teacher_is_needed_and_fits(tiny_model, tmp_path):
     other.save_pretrained(tmp_path / "other")
     with pytest.raises(ModelError, match="its vocab_size is"):
         train(tiny_model, PAIRS, learning("distribution"), tmp_path / "out", teacher=tmp_path / "other")
+    shutil.copytree(tiny_model, tmp_path / "namesake")
+    namesake = AutoModelForCausalLM.from_pretrained(tiny_model)
+    namesake.get_input_embeddings().weight.data.mul_(1.1)
+    namesake.save_pretrained(tmp_path / "namesake")
+    with pytest.raises(ModelError, match=r"its embeddings are \d+% apart from the quantized model's"):
+        train(tiny_model, PAIRS, learning("states"), tmp_path / "out", teacher=tmp_path / "namesake")
     shallow = AutoConfig.from_pretrained(tiny_model)
     shallow.num_hidden_layers -= 1
     shallow.layer_types = shallow.layer_types[:-1]
