@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from ..quant.formats.packed_checkpoint import PackedCheckpoint
 
 
-_STRIDE = 4.0
-"""Steps of a zero point for one unit of what is trained: at a scale's rate a zero point would never leave the
-half step around its start."""
+_STRIDE = 0.5
+"""Steps of a zero point for one unit of what is trained: it moves by whole steps, and at a higher rate so many
+do at a time that the loss rises (docs/results.md)."""
 
 
 def with_trainable_scales(model: Any, packed: PackedCheckpoint, *, zero_points: bool = False) -> Any:
