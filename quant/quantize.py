@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 from ..datasets.errors import ConfigError, ModelError
 from ..datasets.model_memory import require_memory
+from ..datasets.silence import silenced
 from .checkpoint import read_checkpoint, replacing_folder, size_on_disk
 from .recipes import SCHEMES, Method, Recipe
-from .silence import silenced, silenced_compressor
+from .silence import silenced_compressor
 
 _LONGEST = 2048
 _SMOOTHING = 0.8

@@ -13,14 +13,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..annotate.engines.loading import load_tokenizer
+from ..annotate.engines.loading import load_model, load_tokenizer
 from ..datasets.errors import ConfigError, InputError, ModelError
 from ..datasets.model_memory import require_memory
 from ..datasets.records import Finish, Pair, Subtype
+from ..datasets.silence import silenced
 from ..quant.checkpoint import read_checkpoint, replacing_folder, weights_sha256
 from ..quant.formats.loading import load_unpacked
 from ..quant.formats.packed_checkpoint import PackedCheckpoint, open_packed
-from ..quant.silence import silenced
 from .adapter import with_adapter
 from .config import RestoreConfig, Settled
 from .dpo import dpo_rows, dpo_trainer
@@ -188,23 +188,8 @@ def _ended(pair: Pair) -> bool:
 
 def _load(checkpoint: Path) -> Any:
     import torch
-    import transformers
 
-    auto: Any = transformers.AutoModelForCausalLM
-    options: dict[str, Any] = {}
-    model: Any = load_unpacked(checkpoint)
-    if read_checkpoint(checkpoint).quantized:
-        # Packed layers take no adapter, and fake-quantized activations pass no gradient.
-        options["quantization_config"] = transformers.CompressedTensorsConfig(dequantize=True)
-    try:
-        if model is None:
-            model = auto.from_pretrained(checkpoint, local_files_only=True, use_safetensors=True, **options)
-    except Exception as error:
-        first = (str(error).strip().splitlines() or [""])[0]
-        raise ModelError(
-            f"{checkpoint}: the model can't be loaded: {type(error).__name__}: {first}",
-            hint="Quantize the model again.",
-        ) from error
+    model: Any = load_model(checkpoint, unpack=load_unpacked, activations=False).model
     # Processors without units for bfloat16 take twice as long with it; the values are the same.
     return model if torch.cuda.is_available() else model.float()
 

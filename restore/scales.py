@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 _STRIDE = 0.5
-"""Steps of a zero point for one unit of what is trained: it moves by whole steps, and at a higher rate so many
-do at a time that the loss rises (docs/results.md)."""
+"""Steps of a zero point for one unit of what is trained: it moves by whole steps, and at a higher rate so
+many do at a time that the loss rises (docs/results.md)."""
 
 
 def with_trainable_scales(model: Any, packed: PackedCheckpoint, *, zero_points: bool = False) -> Any:

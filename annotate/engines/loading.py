@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import warnings
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...datasets.errors import ModelError
 from ...datasets.model_config import read_config
 from ...datasets.model_memory import require_memory
+from ...datasets.silence import silenced
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -30,18 +28,25 @@ class LoadedModel(NamedTuple):
 
 
 def load_model(
-    folder: Path, *, adapter: Path | None = None, dtype: str = "auto", unpack: Unpack | None = None
+    folder: Path,
+    *,
+    adapter: Path | None = None,
+    dtype: str = "auto",
+    unpack: Unpack | None = None,
+    activations: bool = True,
 ) -> LoadedModel:
     """Load a causal model and its tokenizer from a local folder.
 
     Weight-only quantization is unpacked at once: the values are the same, and generating is
-    faster. A checkpoint that also quantizes activations keeps doing so.
+    faster. A checkpoint that also quantizes activations keeps doing so, unless told otherwise.
 
     Args:
         folder: Model folder: configuration, safetensors, tokenizer.
         adapter: Folder of a LoRA adapter that is put on top.
         dtype: `auto` (as stored), `bfloat16` or `float32`.
         unpack: Tried before transformers: `load_unpacked` of `quant/formats` reads AutoAWQ and GPTQ.
+        activations: Whether activations are quantized where the checkpoint says so. In training they are
+            not: quantized ones pass no gradient, and layers that quantize take no adapter.
 
     Raises:
         ModelError: If the folder is missing, incomplete or can't be read, or the model is larger than the
@@ -55,23 +60,19 @@ def load_model(
     tokenizer = load_tokenizer(folder)
     options: dict[str, Any] = {}
     quantization = config.get("quantization_config")
-    activations = quantization is not None and quantizes_activations(quantization)
-    if (
-        quantization is not None
-        and quantization.get("quant_method") == "compressed-tensors"
-        and not activations
-    ):
+    fake = activations and quantization is not None and quantizes_activations(quantization)
+    if quantization is not None and quantization.get("quant_method") == "compressed-tensors" and not fake:
         from transformers import CompressedTensorsConfig
 
         options["quantization_config"] = CompressedTensorsConfig(dequantize=True)
     try:
-        with _quiet():
+        with silenced():
             model: Any = unpack(folder, dtype) if unpack is not None else None
             if model is None:
                 model = auto.from_pretrained(
                     folder, dtype=dtype, local_files_only=True, use_safetensors=True, **options
                 )
-            if activations:
+            if fake:
                 _unpack(model)
             if adapter is not None:
                 model = _with_adapter(model, adapter)
@@ -154,23 +155,6 @@ def _with_adapter(model: Any, adapter: Path) -> Any:
             f"{adapter}: no LoRA adapter (adapter_config.json)", hint="Give the folder that `restore` wrote."
         )
     return lora.from_pretrained(model, str(adapter), local_files_only=True)
-
-
-@contextmanager
-def _quiet() -> Generator[None]:
-    """Hide the loaders' progress bars and advice for the time of loading."""
-    from transformers.utils import logging as transformers_logging
-
-    logs: Any = transformers_logging
-    level = logs.get_verbosity()
-    logs.set_verbosity_error()
-    try:
-        # Progress bars and some advice go straight to stderr.
-        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logs.set_verbosity(level)
 
 
 def _first_line(error: Exception) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...datasets.errors import ModelError
 from ...datasets.model_config import quantization_of, read_config
-from ..silence import silenced
+from ...datasets.silence import silenced
 from .packed_checkpoint import open_packed
 
 if TYPE_CHECKING:
