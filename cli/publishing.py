@@ -1,5 +1,6 @@
 """The command that publishes a run's Silver Bullet set, or a restored model."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -10,7 +11,7 @@ from .options import Json, tell
 
 if TYPE_CHECKING:
     from ..datasets.hub import Kind
-    from ..datasets.release import Plan
+    from ..datasets.release import Content, Plan
     from ..loop.restored import RestoredModel
 
 
@@ -18,7 +19,7 @@ class _Tree(NamedTuple):
     """What is published."""
 
     kind: "Kind"
-    files: dict[str, bytes]
+    files: "Mapping[str, Content]"
     licence: str
     notes: tuple[str, ...] = ()
     """What a person should know of it."""
@@ -62,9 +63,15 @@ def publish(
             show_default=False,
         ),
     ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(help="Of a model: id on the Hub of the full-precision one.", show_default=False),
+    ] = None,
     checkpoint: Annotated[
         str | None,
-        typer.Option(help="Of a model: id on the Hub of the quantized one it is for.", show_default=False),
+        typer.Option(
+            help="Of a model: id on the Hub of the quantized one it is made from.", show_default=False
+        ),
     ] = None,
     dataset: Annotated[
         str | None,
@@ -74,7 +81,7 @@ def publish(
 ) -> None:
     """Publish a run's pairs, or a restored model, in one commit: privately unless told otherwise."""
     from ..datasets.hub import publish as publish_to_hub
-    from ..datasets.release import plan, write_folder
+    from ..datasets.release import plan, size_of, write_folder
     from ..loop.progress import Reporter
     from ..loop.restored import find_restored
 
@@ -91,9 +98,9 @@ def publish(
     if model is not None:
         _refuse("a model", {"--size": size, "--licence-of": licence_of})
         with reporter.task("Putting the model together"):
-            tree = _model(model, name, licence, checkpoint, dataset, _lines(names))
+            tree = _model(model, name, licence, base, checkpoint, dataset, _lines(names))
     else:
-        _refuse("a set", {"--checkpoint": checkpoint, "--dataset": dataset})
+        _refuse("a set", {"--base": base, "--checkpoint": checkpoint, "--dataset": dataset})
         with reporter.task("Putting the set together"):
             tree = _set(folder, name, licence, _by_source(licence_of or ()), size, _lines(names))
     result: dict[str, object] = {"kind": tree.kind, "licence": tree.licence, "dry_run": dry_run}
@@ -101,7 +108,7 @@ def publish(
     if to is not None:
         made = plan(tree.files, None, None) if dry_run else write_folder(tree.files, to)
         result["to"] = str(to)
-        result["files"] = {path: len(content) for path, content in sorted(made.files.items())}
+        result["files"] = {path: size_of(content) for path, content in sorted(made.files.items())}
         said += _told(made, dry_run, f"{to}")
     if repo is not None:
         with reporter.task(f"Publishing: {repo}") as bar:
@@ -117,7 +124,7 @@ def publish(
             "private": done.private,
             "changed": list(done.plan.changed),
             "removed": list(done.plan.removed),
-            "files": {path: len(content) for path, content in sorted(done.plan.files.items())},
+            "files": {path: size_of(content) for path, content in sorted(done.plan.files.items())},
         }
         seen = "private" if done.private else "public"
         said += _told(done.plan, dry_run, f"{done.url} ({seen}{', new' if done.is_new else ''})")
@@ -145,6 +152,7 @@ def _model(
     model: "RestoredModel",
     name: str,
     licence: str | None,
+    base: str | None,
     checkpoint: str | None,
     dataset: str | None,
     names: list[str],
@@ -152,15 +160,20 @@ def _model(
     from ..datasets.hub import is_repo_id
     from ..restore.release import build, published
 
-    made = published(model.made, licence=licence, checkpoint=checkpoint, dataset=dataset)
-    files = build(model.adapter, model.made, made, repo=name, names=[*model.names, *names])
+    made = published(model.made, licence=licence, base=base, checkpoint=checkpoint, dataset=dataset)
+    tree = build(model.folder, model.made, made, repo=name, names=[*model.names, *names])
+    linked = [("--checkpoint", made.checkpoint), ("--dataset", made.dataset)]
+    if tree.in_place:
+        linked = [("--base", made.base_model), *linked]
     notes = [
         f"{called} is not known to be on the Hub, and the card has no link to it; if it is, say {option}."
-        for option, called in (("--checkpoint", made.checkpoint), ("--dataset", made.dataset))
+        for option, called in linked
         if not is_repo_id(called)
     ]
+    if tree.left_out:
+        notes.append(f"Not of the checkpoint, and left out: {', '.join(tree.left_out)}.")
     assert made.licence is not None
-    return _Tree("model", files, made.licence, tuple(notes))
+    return _Tree("model", tree.files, made.licence, tuple(notes))
 
 
 def _refuse(what: str, others: dict[str, object]) -> None:
@@ -172,7 +185,9 @@ def _refuse(what: str, others: dict[str, object]) -> None:
 def _told(made: "Plan", dry_run: bool, where: str) -> list[str]:
     if not made.changed and not made.removed:
         return [f"{where}: nothing changed since {made.version}."]
-    lines = [f"{len(made.files[path]):>10,}  {path}" for path in made.sent]
+    from ..datasets.release import size_of
+
+    lines = [f"{size_of(made.files[path]):>10,}  {path}" for path in made.sent]
     lines += [f"{'removed':>10}  {path}" for path in made.removed]
     return [f"{where}: {made.version}{', not sent (dry run)' if dry_run else ''}", *lines]
 

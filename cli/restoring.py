@@ -81,8 +81,8 @@ def _restore_one(
     from ..restore.sources import find_checkpoint, misfits, read_source
 
     config = parse_config({}, RestoreConfig, "restore", [one.removeprefix("restore.") for one in overrides])
-    checkpoint = find_checkpoint(model)
-    teacher = find_checkpoint(base) if base is not None else None
+    checkpoint, commit = find_checkpoint(model)
+    teacher = find_checkpoint(base).folder if base is not None else None
     origin = read_source(dataset, revision)
     if not origin.pairs:
         raise InputError(f"{dataset}: no pairs", hint="Make some with `firstfault curate`")
@@ -110,9 +110,13 @@ def _restore_one(
     if base is not None and teacher is not None:
         full = _name(base, teacher)
     licence = stated_licence(*[one for one in (checkpoint, teacher) if one is not None])
-    made = Restoration.of(origin, checkpoint=name, base=full, licence=licence, warnings=warnings)
+    made = Restoration.of(
+        origin, checkpoint=name, checkpoint_revision=commit, base=full, licence=licence, warnings=warnings
+    )
     write_card(folder, made)
     result = {
+        "model": name,
+        "model_revision": commit,
         "pairs": len(origin.pairs),
         "dataset": origin.name,
         "revision": origin.revision,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from .errors import HubError
-from .release import CHANGELOG, CHECKSUMS, Plan, plan
+from .release import CHANGELOG, CHECKSUMS, Content, Plan, plan
 
 Kind = Literal["dataset", "model"]
 """What a repository holds."""
@@ -39,7 +39,7 @@ class Published(NamedTuple):
 
 
 def publish(
-    files: Mapping[str, bytes],
+    files: Mapping[str, Content],
     repo: str,
     *,
     kind: Kind = "dataset",
@@ -50,7 +50,8 @@ def publish(
     """Publish a tree as a repository: a new revision if anything changed, else nothing.
 
     Args:
-        files: The tree without checksums and changelog, as `release.build` makes it.
+        files: The tree without checksums and changelog, as `release.build` makes it. Files that are given
+            by where they lie go up in pieces, whatever their size.
         repo: `owner/name`.
         kind: What the repository holds; the Hub keeps datasets and models apart.
         public: Make a new repository public, and agree to publish into one that is. Who can see a
@@ -186,9 +187,15 @@ def _commit(api: Any, repo: str, kind: Kind, state: _State, made: Plan) -> str:
     import huggingface_hub
 
     hub: Any = huggingface_hub
-    # Files as open streams go up by LFS' plain protocol, whatever storage is behind it.
+    by_path = any(isinstance(made.files[path], Path) for path in made.sent)
+
+    def source(content: Content) -> Any:
+        # One open stream makes all files go up by LFS' plain protocol, whatever storage is behind it.
+        # Where files are large that is left to the client, which has a better one on most machines.
+        return content if by_path or isinstance(content, Path) else io.BytesIO(content)
+
     operations: list[Any] = [
-        hub.CommitOperationAdd(path_in_repo=path, path_or_fileobj=io.BytesIO(made.files[path]))
+        hub.CommitOperationAdd(path_in_repo=path, path_or_fileobj=source(made.files[path]))
         for path in made.sent
     ]
     operations += [hub.CommitOperationDelete(path_in_repo=path) for path in made.removed]

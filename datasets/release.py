@@ -27,6 +27,8 @@ from .store import arrow_schema, file_sha256, read_records, write_records
 from .subsets import KINDS, PARTS, Part
 
 R = TypeVar("R", bound=Record)
+Content = bytes | Path
+"""Of a file to publish: its bytes, or where it lies if it may be too large for memory."""
 CARD, PROVENANCE, CONFIG = "README.md", "provenance.json", "config.yaml"
 CHECKSUMS, CHANGELOG = "checksums.json", "CHANGELOG.md"
 
@@ -45,7 +47,7 @@ class Released(NamedTuple):
 class Plan(NamedTuple):
     """What publishing would do."""
 
-    files: dict[str, bytes]
+    files: dict[str, Content]
     """The whole new tree by path."""
     changed: tuple[str, ...]
     """Paths that are new or different; empty when there is nothing to do."""
@@ -120,8 +122,8 @@ def dataset_info(parts: Sequence[Part], data: Mapping[str, bytes]) -> dict[str, 
     return found
 
 
-def plan(files: Mapping[str, bytes], checksums: str | None, changelog: str | None) -> Plan:
-    """Compare a tree with the last revision.
+def plan(files: Mapping[str, Content], checksums: str | None, changelog: str | None) -> Plan:
+    """Compare a tree with the last revision. Files that are given by where they lie are read in pieces.
 
     Args:
         files: What `build` made.
@@ -129,7 +131,7 @@ def plan(files: Mapping[str, bytes], checksums: str | None, changelog: str | Non
         changelog: `CHANGELOG.md` of the last revision.
     """
     before = _listed(checksums)
-    now = {path: hashlib.sha256(content).hexdigest() for path, content in sorted(files.items())}
+    now = {path: _sha256(content) for path, content in sorted(files.items())}
     changed = tuple(path for path in now if before.get(path) != now[path])
     removed = tuple(sorted(before.keys() - now.keys()))
     told = changelog or "# Changelog\n"
@@ -138,16 +140,24 @@ def plan(files: Mapping[str, bytes], checksums: str | None, changelog: str | Non
     if changed or removed:
         told = f"{told.rstrip()}\n\n## v{number}\n\n{line}\n"
     sums = json.dumps({"files": now}, indent=1) + "\n"
-    whole = {**files, CHECKSUMS: sums.encode(), CHANGELOG: told.encode()}
+    whole: dict[str, Content] = {**files, CHECKSUMS: sums.encode(), CHANGELOG: told.encode()}
     return Plan(whole, changed, removed, f"v{max(number, 1)}", line)
 
 
-def write_folder(files: Mapping[str, bytes], folder: Path) -> Plan:
+def size_of(content: Content) -> int:
+    """Return how many bytes a file to publish has."""
+    return content.stat().st_size if isinstance(content, Path) else len(content)
+
+
+def write_folder(files: Mapping[str, Content], folder: Path) -> Plan:
     """Write a tree into a folder: the whole new one is there, or what was there before.
 
     Raises:
-        InputError: If the folder holds something else.
+        InputError: If the folder holds something else, or files of the tree.
     """
+    place = folder.resolve()
+    if any(isinstance(one, Path) and place in one.absolute().parents for one in files.values()):
+        raise InputError(f"{folder}: holds what is to be published", hint="Choose another folder.")
     checksums = _text(folder / CHECKSUMS)
     if folder.exists() and checksums is None and any(folder.iterdir()):
         raise InputError(f"{folder}: holds files that are not of a release", hint="Choose another folder.")
@@ -160,7 +170,10 @@ def write_folder(files: Mapping[str, bytes], folder: Path) -> Plan:
         for path, content in made.files.items():
             target = temporary / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+            if isinstance(content, Path):
+                shutil.copyfile(content, target)
+            else:
+                target.write_bytes(content)
         temporary.chmod(0o755)
         if folder.exists():
             shutil.rmtree(folder)
@@ -248,7 +261,7 @@ def _listed(checksums: str | None) -> dict[str, str]:
 
 
 def _line(
-    before: Mapping[str, str], changed: Sequence[str], removed: Sequence[str], files: Mapping[str, bytes]
+    before: Mapping[str, str], changed: Sequence[str], removed: Sequence[str], files: Mapping[str, Content]
 ) -> str:
     if not before:
         return f"First revision: {len(files)} files."
@@ -256,6 +269,10 @@ def _line(
     said += [f"removed {', '.join(removed)}"] if removed else []
     text = "; ".join(said)
     return f"{text[:1].upper()}{text[1:]}." if text else "Nothing changed."
+
+
+def _sha256(content: Content) -> str:
+    return file_sha256(content) if isinstance(content, Path) else hashlib.sha256(content).hexdigest()
 
 
 def _text(path: Path) -> str | None:

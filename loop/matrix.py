@@ -231,7 +231,7 @@ class _Matrix:
             base=base.name,
             licence=stated_licence(model.checkpoint, base),
             measured=measured,
-            rejected=gate.rejected,
+            gate=gate,
             warnings=warnings,
         )
         write_card(adapter, made)

@@ -21,7 +21,8 @@ from .release import check_reviews, reviewer_names
 class RestoredModel(NamedTuple):
     """A restored model, and what may not be published with it."""
 
-    adapter: Path
+    folder: Path
+    """Of the adapter, or of the checkpoint that was restored in place."""
     made: Restoration
     names: tuple[str, ...] = ()
     """Names that reviewers go by in its run."""
@@ -36,7 +37,8 @@ def find_restored(path: Path, *, of_run: bool = False) -> RestoredModel | None:
     """Find the restored model that a folder is, or that is in it.
 
     Args:
-        path: Folder of an adapter as `restore`, a matrix or a run writes it; or of a run.
+        path: Folder of an adapter, or of a checkpoint restored in place, as `restore`, a matrix or a run
+            writes it; or of a run.
         of_run: Whether the folder is a run whose restored model is meant.
 
     Returns:
@@ -46,16 +48,11 @@ def find_restored(path: Path, *, of_run: bool = False) -> RestoredModel | None:
         InputError: If it is not described, not there yet, or several are.
     """
     whole = path.resolve()
-    if (path / CONFIG).is_file():
+    if _is_restored(path):
         run = RunFolder(whole.parent.parent)
         if whole != run.restored(whole.name) or not run.config_path.is_file():
             return RestoredModel(path, read_restoration(path))
         return _of_run(run)
-    if (path / TRAINING).is_file():
-        raise InputError(
-            f"{path}: restored in place, a whole checkpoint",
-            hint="Only adapters are published so far; upload the folder with `hf upload`.",
-        )
     if (path / "matrix.json").is_file():
         raise InputError(f"{path}: holds several restored models", hint=_one_of(path))
     return _of_run(RunFolder(path)) if of_run else None
@@ -64,16 +61,14 @@ def find_restored(path: Path, *, of_run: bool = False) -> RestoredModel | None:
 def _of_run(folder: RunFolder) -> RestoredModel:
     config = folder.read_config()
     name = config.main.name
-    adapter = folder.restored(name)
-    if adapter.is_dir() and not (adapter / CONFIG).is_file():
-        find_restored(adapter)
-    if not (adapter / CONFIG).is_file():
+    model = folder.restored(name)
+    if not _is_restored(model):
         raise InputError(
             f"{folder.path}: nothing is restored yet",
             hint="Finish the run first: `firstfault run` goes on with it.",
         )
     check_reviews(folder, name)
-    return RestoredModel(adapter, _restoration(config, folder), reviewer_names(folder, name))
+    return RestoredModel(model, _restoration(config, folder), reviewer_names(folder, name))
 
 
 def _restoration(config: RunConfig, folder: RunFolder) -> Restoration:
@@ -89,8 +84,12 @@ def _restoration(config: RunConfig, folder: RunFolder) -> Restoration:
         base=base.name,
         licence=stated_licence(base),
         measured=Measured.of(*(folder.solutions(part, Split.HELD_OUT) for part in parts)) if known else None,
-        rejected=gate.rejected if (gate := read_gate(folder.restored(name))) is not None else None,
+        gate=read_gate(folder.restored(name)),
     )
+
+
+def _is_restored(folder: Path) -> bool:
+    return (folder / CONFIG).is_file() or (folder / TRAINING).is_file()
 
 
 def _one_of(matrix: Path) -> str:

@@ -7,9 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ..annotate.engines.vllm_support import stored_type, unserved
 from ..datasets.errors import InputError
 from ..datasets.hub import is_repo_id
-from ..datasets.markdown import fenced, template
+from ..datasets.markdown import Markdown, fenced, inline, template
 from ..datasets.store import write_text
 from .config import Settled
 from .restoration import PROVENANCE, Restoration
@@ -49,13 +50,41 @@ def read_account(adapter: Path) -> dict[str, Any]:
         ) from None
 
 
-def render(made: Restoration, account: dict[str, Any], *, repo: str | None = None) -> str:
+def is_in_place(account: dict[str, Any]) -> bool:
+    """Tell whether what was trained is a whole checkpoint, not an adapter, by the training's own account."""
+    try:
+        return account["config"]["method"] == "scales"
+    except (KeyError, TypeError):
+        return False
+
+
+def serving(folder: Path, account: dict[str, Any], repo: str) -> str:
+    """Return how vLLM serves a checkpoint restored in place, or why it does not; nothing for an adapter.
+
+    Args:
+        folder: Of the checkpoint.
+        account: What `train` wrote about itself.
+        repo: Id of its repository.
+
+    Raises:
+        ModelError: If the folder can't be read.
+    """
+    if not is_in_place(account):
+        return ""
+    if why := unserved(folder):
+        return f"{inline(why)}; load it as follows."
+    wide = " --dtype float32" if stored_type(folder) == "float32" else ""
+    return fenced(f"vllm serve {_plain(repo)}{wide}", "sh")
+
+
+def render(made: Restoration, account: dict[str, Any], *, repo: str | None = None, serve: str = "") -> str:
     """Return the card's text, metadata included.
 
     Args:
         made: What the model was made of.
         account: What `train` wrote about itself.
         repo: Id of the model's repository; the card speaks of its folder when left out.
+        serve: What `serving` says, as Markdown.
     """
     config = Settled.model_validate(account["config"])
     in_place = config.method == "scales"
@@ -65,6 +94,7 @@ def render(made: Restoration, account: dict[str, Any], *, repo: str | None = Non
         zero_points=config.zero_points,
         checkpoint_sha256=account["checkpoint_sha256"],
         pairs=account["pairs"],
+        serve=Markdown(serve),
         script=fenced(_loading(made, repo, account.get("format"), in_place), "python"),
         config=fenced(_config(config), "yaml"),
         first=account["curve"][0] if account["curve"] else None,
@@ -74,7 +104,7 @@ def render(made: Restoration, account: dict[str, Any], *, repo: str | None = Non
     return f"---\n{_metadata(made, in_place).to_yaml()}\n---\n\n{page}"
 
 
-def completed(text: str, made: Restoration) -> str:
+def completed(text: str, made: Restoration, in_place: bool = False) -> str:
     """Return a card that a person has written on: its page as it is, with our metadata in its own.
 
     Raises:
@@ -88,7 +118,7 @@ def completed(text: str, made: Restoration) -> str:
     except (ValueError, TypeError, YAMLError) as error:
         first = " ".join(str(error).split())[:200]
         raise InputError(f"{CARD}: its metadata is not understood: {first}", hint="Mend it.") from None
-    for name, value in _metadata(made).to_dict().items():
+    for name, value in _metadata(made, in_place).to_dict().items():
         card.data[name] = value
     return str(card)
 
@@ -135,13 +165,16 @@ def loading_script_in_place(repo: str | None = None, *, unpacking: bool = False)
     """
     where = _plain(repo or ".")
     if unpacking:
-        return f'''from pathlib import Path
+        hub = "from huggingface_hub import snapshot_download\n" if repo else ""
+        folder = f'snapshot_download("{where}")' if repo else f'"{where}"'
+        return f"""from pathlib import Path
 
 from firstfault.quant.formats.loading import load_unpacked  # transformers needs GPTQModel for this format
-from transformers import AutoTokenizer
+{hub}from transformers import AutoTokenizer
 
-model = load_unpacked(Path("{where}"))  # its folder
-tokenizer = AutoTokenizer.from_pretrained("{where}")'''
+folder = {folder}
+model = load_unpacked(Path(folder))
+tokenizer = AutoTokenizer.from_pretrained(folder)"""
     return f'''from transformers import AutoModelForCausalLM, AutoTokenizer
 
 model = AutoModelForCausalLM.from_pretrained("{where}")
@@ -152,11 +185,12 @@ def _metadata(made: Restoration, in_place: bool = False) -> Any:
     from huggingface_hub import ModelCardData
 
     # What is not on the Hub can't be linked to.
-    linked: dict[str, Any] = (
-        {"base_model": made.checkpoint, "base_model_relation": "finetune" if in_place else "adapter"}
-        if is_repo_id(made.checkpoint)
-        else {}
-    )
+    linked: dict[str, Any] = {}
+    if in_place and is_repo_id(made.base_model):
+        linked = {"base_model": made.base_model, "base_model_relation": "quantized"}
+    elif is_repo_id(made.checkpoint):
+        relation = "finetune" if in_place else "adapter"
+        linked = {"base_model": made.checkpoint, "base_model_relation": relation}
     return ModelCardData(
         library_name="transformers" if in_place else "peft",
         pipeline_tag="text-generation",

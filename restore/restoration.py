@@ -10,6 +10,7 @@ from ..annotate.statistics import Interval
 from ..datasets.errors import InputError
 from ..datasets.provenance import Source
 from ..datasets.records import Record, Solution
+from .gate import Check, Gate
 from .recovery import recovery
 from .sources import Origin
 
@@ -49,6 +50,8 @@ class Restoration(Record):
 
     checkpoint: str
     """Name of the quantized model, or its id on the Hub."""
+    checkpoint_revision: str | None = None
+    """Its commit on the Hub."""
     base_model: str
     """Name of the full-precision model."""
     licence: str | None = None
@@ -63,6 +66,8 @@ class Restoration(Record):
     """Problem sets that a released set comes from."""
     measured: Measured | None = None
     """On held-out problems, where that was measured."""
+    checks: tuple[Check, ...] = ()
+    """What the gate looked at."""
     rejected: str | None = None
     """Why it did not pass the gate."""
     warnings: tuple[str, ...] = ()
@@ -74,15 +79,17 @@ class Restoration(Record):
         origin: Origin,
         *,
         checkpoint: str,
+        checkpoint_revision: str | None = None,
         base: str,
         licence: str | None = None,
         measured: Measured | None = None,
-        rejected: str | None = None,
+        gate: Gate | None = None,
         warnings: Sequence[str] = (),
     ) -> Self:
         """Say how a model was restored by pairs of this origin."""
         return cls(
             checkpoint=checkpoint,
+            checkpoint_revision=checkpoint_revision,
             base_model=base,
             licence=licence,
             dataset=origin.name,
@@ -90,21 +97,22 @@ class Restoration(Record):
             dataset_sha256=origin.sha256,
             sources=origin.made.sources if origin.made is not None else (),
             measured=measured,
-            rejected=rejected,
+            checks=gate.checks if gate is not None else (),
+            rejected=gate.rejected if gate is not None else None,
             warnings=tuple(warnings),
         )
 
 
-def read_restoration(adapter: Path) -> Restoration:
-    """Read how an adapter was made.
+def read_restoration(folder: Path) -> Restoration:
+    """Read how an adapter, or a checkpoint that was restored in place, was made.
 
     Raises:
         InputError: If its folder does not say it.
     """
-    path = adapter / PROVENANCE
+    path = folder / PROVENANCE
     if not path.is_file():
         raise InputError(
-            f"{path}: no such file: nothing says what this adapter was made of",
+            f"{path}: no such file: nothing says what this model was made of",
             hint="Give what `firstfault restore` wrote, or restore again.",
         )
     try:

@@ -59,8 +59,16 @@ def read_source(source: str, revision: str | None = None) -> Origin:
     )
 
 
-def find_checkpoint(model: str) -> Path:
-    """Return the folder of a model: itself, or downloaded from the Hub.
+class Found(NamedTuple):
+    """A model, and where it is from."""
+
+    folder: Path
+    revision: str | None = None
+    """The commit on the Hub; `None` of a folder."""
+
+
+def find_checkpoint(model: str) -> Found:
+    """Find a model: a folder, or downloaded from the Hub.
 
     Raises:
         HubError: If the Hub can't give the model.
@@ -68,9 +76,9 @@ def find_checkpoint(model: str) -> Path:
     """
     path = Path(model)
     if path.is_dir():
-        return path
+        return Found(path)
     if is_repo_id(model) and not path.exists():
-        return fetch(model, kind="model")[0]
+        return Found(*fetch(model, kind="model"))
     raise InputError(f"{model}: no such folder, and no id on the Hub", hint="Give owner/name or a folder")
 
 

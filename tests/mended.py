@@ -11,6 +11,7 @@ from firstfault.quant.quantize import quantize
 from firstfault.quant.recipes import Recipe
 from firstfault.restore.card import write_card
 from firstfault.restore.config import RestoreConfig
+from firstfault.restore.gate import Gate
 from firstfault.restore.preference import train
 from firstfault.restore.restoration import Restoration
 from firstfault.restore.sources import read_source
@@ -48,3 +49,14 @@ def mend(model: Path, folder: Path) -> tuple[Path, Path]:
     train(checkpoint, origin.pairs, BRIEFLY, adapter)
     write_card(adapter, Restoration.of(origin, checkpoint="rtn-w3", base="tiny", licence="Apache 2.0"))
     return checkpoint, adapter
+
+
+def mend_in_place(checkpoint: Path, folder: Path, gate: Gate | None = None) -> Path:
+    """Restore a checkpoint by its scales; return the folder of the new one."""
+    write_records(folder / "pairs.jsonl", own_pairs())
+    origin = read_source(str(folder / "pairs.jsonl"))
+    config = RestoreConfig(method="scales", epochs=3, batch_size=2, learning_rate=0.01)
+    restored = train(checkpoint, origin.pairs, config, folder / "restored").folder
+    made = Restoration.of(origin, checkpoint=checkpoint.name, base="tiny", licence="Apache 2.0", gate=gate)
+    write_card(restored, made)
+    return restored

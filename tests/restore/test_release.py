@@ -31,7 +31,7 @@ def adapter(trained, tmp_path) -> Path:
 
 def tree(adapter: Path, names=(), **more) -> dict[str, bytes]:
     before = read_restoration(adapter)
-    return build(adapter, before, published(before, **more), repo="me/restored", names=names)
+    return build(adapter, before, published(before, **more), repo="me/restored", names=names).files
 
 
 def test_the_same_model_gives_the_same_bytes(adapter, tmp_path):

@@ -83,7 +83,7 @@ def test_a_set_of_another_checkpoint_or_template_is_used_with_a_note(released, t
 
 
 def test_a_model_is_a_folder_or_an_id(tiny_model, tmp_path):
-    assert find_checkpoint(str(tiny_model)) == tiny_model
+    assert find_checkpoint(str(tiny_model)) == (tiny_model, None)
     with pytest.raises(InputError, match="no such folder"):
         find_checkpoint(str(tmp_path / "nowhere"))
 
@@ -93,7 +93,7 @@ def test_restoring_a_model_from_the_hub_by_a_set_from_the_hub_pins_the_commit(fi
         model = {one.name: one.read_bytes() for one in tiny_model.iterdir()}
         hub.add("models/me/tiny", model)
         hub.add(REPO, _tree(files, tmp_path))
-        commit = hub.repos[REPO].commits[-1][0]
+        commit, of_model = hub.repos[REPO].head, hub.repos["models/me/tiny"].head
         command = [sys.executable, "-m", "firstfault.cli.main", "restore", "--json"]
         asked = ["--model", "me/tiny", "--dataset", REPO, "--revision", "main", "--set", "epochs=1"]
         done = subprocess.run(
@@ -114,6 +114,9 @@ def test_restoring_a_model_from_the_hub_by_a_set_from_the_hub_pins_the_commit(fi
     assert (tmp_path / "out" / "adapter_model.safetensors").is_file()
     card = (tmp_path / "out" / "README.md").read_text()
     assert f"commit `{commit}`" in card
+    assert told["model_revision"] == of_model != commit
+    assert f"`, commit `{of_model}`)" in card
+    assert json.loads((tmp_path / "out" / "provenance.json").read_text())["checkpoint_revision"] == of_model
     metadata = ModelCard(card).data
     assert (metadata.library_name, metadata.datasets) == ("peft", [REPO])
     assert "# me/tiny, restored" in card
