@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from ..annotate.statistics import Interval
 from ..datasets.errors import InputError
-from ..datasets.provenance import Source
+from ..datasets.provenance import FormatTuned, Source
 from ..datasets.records import Record, Solution
 from .recovery import recovery
 from .sources import Origin
@@ -51,6 +51,8 @@ class Restoration(Record):
     """Name of the quantized model, or its id on the Hub."""
     base_model: str
     """Name of the full-precision model."""
+    format_tuned: FormatTuned | None = None
+    """What that was made of, where it was taught the step format first."""
     licence: str | None = None
     """Of the model, as its own card states it; `None` where it states none."""
     dataset: str
@@ -75,6 +77,7 @@ class Restoration(Record):
         *,
         checkpoint: str,
         base: str,
+        format_tuned: FormatTuned | None = None,
         licence: str | None = None,
         measured: Measured | None = None,
         rejected: str | None = None,
@@ -84,6 +87,7 @@ class Restoration(Record):
         return cls(
             checkpoint=checkpoint,
             base_model=base,
+            format_tuned=format_tuned,
             licence=licence,
             dataset=origin.name,
             revision=origin.revision,
