@@ -68,6 +68,8 @@ def read_generations(
     model: str,
     grader: Grader,
     form: AnswerForm = "line",
+    *,
+    others: bool = False,
 ) -> list[Solution]:
     """Read a user's own generations (`.jsonl` or `.parquet`), split and grade them.
 
@@ -83,6 +85,7 @@ def read_generations(
         model: Name under which the solutions stand.
         grader: Decides which are right.
         form: Form in which answers were asked for.
+        others: Whether the file may hold solutions of other problems too; they are passed over.
 
     Raises:
         InputError: Naming file and line: no text, an unknown problem, two solutions of one problem.
@@ -94,7 +97,9 @@ def read_generations(
     seen: dict[str, str] = {}
     solutions: list[Solution] = []
     for where, row in read_rows(path):
-        problem = _problem_of(row, by_id, by_question, where)
+        problem = _problem_of(row, by_id, by_question, where, others)
+        if problem is None:
+            continue
         if problem.id in seen:
             raise InputError(
                 f"{where}: problem {problem.id} already has a solution at {seen[problem.id]}",
@@ -110,8 +115,8 @@ def read_generations(
 
 
 def _problem_of(
-    row: dict[str, Any], by_id: dict[str, Problem], by_question: dict[str, Problem], where: str
-) -> Problem:
+    row: dict[str, Any], by_id: dict[str, Problem], by_question: dict[str, Problem], where: str, others: bool
+) -> Problem | None:
     # An `id` may be the generation's own, so that it is no mistake while another column fits.
     named = [
         (column, row[column]) for column in (*_ID_COLUMNS, *_QUESTION_COLUMNS) if row.get(column) is not None
@@ -130,6 +135,8 @@ def _problem_of(
             f"{where}: names no problem",
             hint=f"Give one of: {', '.join((*_ID_COLUMNS, *_QUESTION_COLUMNS))}.",
         )
+    if others:
+        return None
     column, value = named[0]
     raise InputError(
         f"{where}: unknown problem: {column} {_shortened(str(value))!r}",

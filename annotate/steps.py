@@ -15,7 +15,9 @@ AnswerForm = Literal["line", "boxed"]
 """How a prompt asks for the final answer: in a line `Answer: 42`, or within `\\boxed{42}`."""
 
 _TAG = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
-_STEP_MARK = re.compile(r"^[ \t>]*(?:#+[ \t]*)?\**Step[ \t]+\d+\b", re.IGNORECASE | re.MULTILINE)
+STEP_MARK = re.compile(r"^[ \t>]*(?:#+[ \t]*)?\**Step[ \t]+\d+\b", re.IGNORECASE | re.MULTILINE)
+"""Start of a line that begins a step."""
+
 _WELL_FORMED_MARK = re.compile(r"^Step (\d+):[ \t]*\S", re.MULTILINE)
 _ANSWER_LINE = re.compile(
     r"^[ \t>]*(?:#{4}[ \t]*\S|(?:#+[ \t]*)?\**(?:A|(?:the[ \t]+)?(?:final[ \t]+)?[Aa]nswer)\**[ \t]*[:：]"
@@ -183,7 +185,7 @@ def _find_visible(text: str, step: str, position: int, visible: list[Span]) -> i
 
 def _step_spans(text: str, visible: Span) -> list[Span]:
     start, end = visible
-    marks = [mark.start() for mark in _STEP_MARK.finditer(text, start, end)]
+    marks = [mark.start() for mark in STEP_MARK.finditer(text, start, end)]
     if marks:
         # Text before the first mark joins the first step.
         answers = [line.start() for line in _ANSWER_LINE.finditer(text, marks[0], end)]

@@ -32,6 +32,25 @@ class Source(Record):
     """The Hub's commit."""
 
 
+class FormatTuned(Record):
+    """How full precision was taught the step format before anything was quantized."""
+
+    model: str
+    """Name of the model as it was before."""
+    sha256: str
+    """Of its weights."""
+    given: bool = False
+    """Whether the solutions came from a file; else the model had written them itself."""
+    read: int = Field(ge=0)
+    """Solutions of mining problems that were looked at."""
+    right: int = Field(ge=0)
+    """Of these, right ones that ended by themselves."""
+    rewritten: int = Field(ge=0)
+    """Of those learnt, the ones that were brought into the format first."""
+    learnt: int = Field(ge=1)
+    """Solutions that it was trained on, one per problem; their problems are mined no more."""
+
+
 class Provenance(Record):
     """How a set was made. Holds no path, no key, no person's name and no time."""
 
@@ -39,6 +58,8 @@ class Provenance(Record):
     """Name of the full-precision model."""
     base_sha256: str
     """Of its weights."""
+    format_tuned: FormatTuned | None = None
+    """What the full-precision model was made of, where it was tuned first."""
     variant: str
     method: str
     scheme: str

@@ -21,6 +21,7 @@ from ..quant.recipes import Recipe
 from ..restore.config import RestoreConfig
 from .benchmark import GateConfig
 from .few_shot import RunPrompt
+from .format_tuning import FormatTuning
 
 C = TypeVar("C", bound=Config)
 
@@ -112,6 +113,8 @@ class RunConfig(Config):
     """Folder of the full-precision model; the bundled one when left out."""
     problems: Problems = Problems(abacus=AbacusProblems())
     prompt: RunPrompt = RunPrompt()
+    format_tuning: FormatTuning | None = None
+    """Teach full precision the step format before anything is quantized; not done when left out."""
     sampling: Sampling = Sampling(max_tokens=320)
     """How solutions are generated, the same for every model."""
     engine: EngineConfig = EngineConfig()
@@ -216,6 +219,8 @@ def resolve_paths(config: RunConfig, folder: Path) -> RunConfig:
     if config.prompt.few_shot is not None:
         few_shot = config.prompt.few_shot.with_paths_from(folder)
         changes["prompt"] = config.prompt.model_copy(update={"few_shot": few_shot})
+    if config.format_tuning is not None:
+        changes["format_tuning"] = config.format_tuning.with_paths_from(folder)
     changes["judge"] = config.judge.with_paths_from(folder)
     benchmarks = tuple(problems_path(path, folder) for path in config.curate.benchmarks)
     changes["curate"] = config.curate.model_copy(update={"benchmarks": benchmarks})

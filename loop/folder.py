@@ -2,6 +2,7 @@
 
 config.yaml                  the resolved configuration
 problems.parquet             mining and held-out problems
+full_precision/NAME/         the full-precision model, where it was taught the step format first
 variants/NAME/               quantized checkpoints
 solutions/MODEL.SPLIT.parquet
 verdicts/MODEL.SPLIT.parquet its wrong solutions, judged
@@ -38,6 +39,10 @@ from .config import RunConfig, read_config, write_config
 from .journal import Journal
 
 FULL_PRECISION = "full_precision"
+UNTUNED = "untuned"
+"""Full precision before it was taught the step format."""
+FORMAT_TUNING = "format_tuning"
+"""The sample of mining problems whose solutions it may be taught on."""
 EXAMPLES = "examples"
 """The sample of mining problems whose solutions may be shown in prompts."""
 CALIBRATION = "calibration"
@@ -64,6 +69,10 @@ class RunFolder:
         """All problems."""
         return self.path / "problems.parquet"
 
+    def tuned(self, name: str) -> Path:
+        """A full-precision model that was taught the step format."""
+        return self.path / "full_precision" / name
+
     def variant(self, name: str) -> Path:
         """A variant's checkpoint."""
         return self.path / "variants" / name
@@ -73,7 +82,7 @@ class RunFolder:
         return self.path / "restored" / name
 
     def solutions_path(self, model: str, part: str) -> Path:
-        """One model's graded solutions of a split, or of `CALIBRATION` or `EXAMPLES` problems.
+        """One model's graded solutions of a split, or of a sample of mining problems such as `CALIBRATION`.
 
         Full precision solves only those mining problems that the headline variant failed.
         """

@@ -15,11 +15,12 @@ from ..models import BUNDLED
 from ..restore.adapter import placed
 from .config import RunConfig
 from .engines import Wanted, open_engine
-from .folder import FULL_PRECISION, RunFolder
+from .folder import FULL_PRECISION, UNTUNED, RunFolder
 from .journal import BatchEngine, Journal, JournaledEngine
 from .progress import Reporter
 
 RESTORED = "-restored"
+_TUNED = "-format-tuned"
 
 
 def restored_name(variant: str) -> str:
@@ -46,9 +47,19 @@ class Models:
         self._servers = ExitStack()
 
     @property
-    def base(self) -> Path:
-        """Folder of the full-precision model."""
+    def original(self) -> Path:
+        """Folder of the full-precision model that the run was given."""
         return self.config.model or BUNDLED
+
+    @property
+    def base(self) -> Path:
+        """Folder of the full-precision model that is quantized, compared with and restored to.
+
+        Where the step format is taught first, what that makes; it is there once that stage is done.
+        """
+        if self.config.format_tuning is None:
+            return self.original
+        return self._folder.tuned(self.original.name + _TUNED)
 
     @property
     def prompt(self) -> PromptFormat:
@@ -63,6 +74,8 @@ class Models:
         """
         if name == FULL_PRECISION:
             return self.base, None
+        if name == UNTUNED:
+            return self.original, None
         variant = name.removesuffix(RESTORED)
         if variant == name:
             return self._folder.variant(name), None
@@ -104,7 +117,7 @@ class Models:
 
     def renderer(self) -> Callable[[str, str], str]:
         """Makes the prompt text of (question, prefix)."""
-        tokenizer = load_tokenizer(self.base)
+        tokenizer = load_tokenizer(self.original)
         prompt = self.prompt
         return lambda question, prefix: prompt.render(tokenizer, question, prefix)
 

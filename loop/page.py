@@ -70,6 +70,7 @@ def _context(report: Report) -> dict[str, Any]:
         "report": report,
         "title": _shown(wording.title(report), 300),
         "summary": [_shown(sentence) for sentence in wording.summary(report)],
+        "tuned": _shown(tuned) if (tuned := wording.format_tuning(report)) else None,
         "roles": wording.ROLES,
         "plot": _accuracy_plot(report),
         "mix": _mix(report),

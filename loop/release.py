@@ -22,6 +22,7 @@ from .folder import RunFolder
 from .models import Models
 from .report import Report
 from .report_file import JSON_NAME, read_report
+from .tuning import format_tuned
 
 
 class Release(NamedTuple):
@@ -75,6 +76,7 @@ def assemble(
     made = Provenance(
         base_model=models.base.name,
         base_sha256=weights_sha256(models.base),
+        format_tuned=format_tuned(folder),
         variant=name,
         method=recipe.method,
         scheme=recipe.scheme,

@@ -13,6 +13,7 @@ from ..annotate.argilla.figures import ReviewFigures
 from ..annotate.compare import Comparison, Measurement
 from ..annotate.statistics import Interval, wilson_interval
 from ..datasets.funnel import Gate
+from ..datasets.provenance import FormatTuned
 from ..datasets.records import ErrorType, Pair, Problem, Record, Solution, Verdict
 from ..judge.agreement import Agreement
 from .profile import Profile
@@ -186,6 +187,14 @@ class Regression(Figure):
     """Both models along the quantized solution, where that was computed."""
 
 
+class FormatTuningReport(Figure):
+    """What teaching full precision the step format before quantization did, on held-out problems."""
+
+    made: FormatTuned
+    before: Measurement
+    after: Measurement
+
+
 class Report(Figure):
     """All that a run found. The headline variant's figures also stand at the top of the JSON."""
 
@@ -198,6 +207,8 @@ class Report(Figure):
     variants: dict[str, VariantReport]
     """In the order in which they are shown."""
     full_precision: Footprint = Footprint()
+    format_tuning: FormatTuningReport | None = None
+    """Where full precision was taught the step format first."""
     error_mix: dict[Role, ErrorMix] = {}
     fault_positions: dict[Role, tuple[FaultPosition, ...]] = {}
     judges: tuple[JudgeAgreement, ...] = ()

@@ -16,6 +16,7 @@ from .config import RunConfig
 from .folder import FULL_PRECISION, RunFolder
 from .models import Models, restored_name
 from .release import check_reviews, reviewer_names
+from .tuning import format_tuned
 
 
 class RestoredModel(NamedTuple):
@@ -73,7 +74,8 @@ def _of_run(folder: RunFolder) -> RestoredModel:
 
 def _restoration(config: RunConfig, folder: RunFolder) -> Restoration:
     name = config.main.name
-    base = Models(config, folder).base
+    models = Models(config, folder)
+    base = models.base
     parts = [FULL_PRECISION, name, restored_name(name)]
     known = all(folder.solutions_path(part, Split.HELD_OUT).is_file() for part in parts)
     # A run's folder may be called anything, by anybody.
@@ -82,7 +84,8 @@ def _restoration(config: RunConfig, folder: RunFolder) -> Restoration:
         origin,
         checkpoint=name,
         base=base.name,
-        licence=stated_licence(base),
+        format_tuned=format_tuned(folder),
+        licence=stated_licence(models.original),
         measured=Measured.of(*(folder.solutions(part, Split.HELD_OUT) for part in parts)) if known else None,
         gate=read_gate(folder.restored(name)),
     )

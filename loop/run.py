@@ -13,7 +13,7 @@ from .config import RunConfig
 from .curation import curate, renew
 from .diverging import diverge
 from .engines import check_engine
-from .folder import FULL_PRECISION, RunFolder
+from .folder import FULL_PRECISION, UNTUNED, RunFolder
 from .gating import Gatekeeper
 from .inspecting import inspect_solutions
 from .models import Models, restored_name
@@ -33,6 +33,7 @@ from .stages import (
 )
 from .summary import summarise
 from .truth import measure_judges
+from .tuning import tune_format
 
 __all__ = ["run"]
 
@@ -73,7 +74,8 @@ def run(config: RunConfig, path: Path, reporter: Reporter | None = None, *, comm
             models.release()
 
         def solve_held_out() -> None:
-            for model in (FULL_PRECISION, *(recipe.name for recipe in config.variants)):
+            before = () if config.format_tuning is None else (UNTUNED,)
+            for model in (*before, FULL_PRECISION, *(recipe.name for recipe in config.variants)):
                 solve(models, folder, reporter, model, Split.HELD_OUT)
 
         def solve_mining() -> None:
@@ -96,6 +98,7 @@ def run(config: RunConfig, path: Path, reporter: Reporter | None = None, *, comm
         stages: list[tuple[str, Callable[[], None]]] = [
             ("problems", lambda: make_problems(config, folder)),
             ("examples", choose_solved),
+            ("tune format", lambda: tune_format(models, folder, reporter)),
             ("quantize", lambda: quantize_variants(models, folder, reporter)),
             ("solve", solve_held_out),
             ("mine", solve_mining),

@@ -22,7 +22,7 @@ from ..restore.preference import train
 from .benchmark import CAPABILITY
 from .config import ProblemSets, RunConfig
 from .few_shot import choose_solved, draw_candidates, refuse_held_out, set_aside
-from .folder import CALIBRATION, EXAMPLES, FULL_PRECISION, RunFolder
+from .folder import CALIBRATION, EXAMPLES, FULL_PRECISION, UNTUNED, RunFolder
 from .gating import BeforeAfter, Gatekeeper, Placed
 from .journal import Journal
 from .models import Models, reaches, restored_name
@@ -39,6 +39,8 @@ def make_problems(config: RunConfig, folder: RunFolder) -> None:
     """
     if folder.problems_path.is_file():
         return
+    if config.format_tuning is not None:
+        config.format_tuning.check()
     source = config.problems
     if source.abacus is not None:
         how = source.abacus.model_dump(include={"seed", "levels", "largest", "distractors"})
@@ -95,8 +97,9 @@ def choose_few_shot(models: Models, folder: RunFolder, reporter: Reporter) -> No
     problems = read_records(folder.problems_path, Problem)
     if config.few_shot is not None and config.few_shot.file is None:
         drawn = draw_candidates(problems, config.few_shot)
-        _solve(models, folder, reporter, FULL_PRECISION, EXAMPLES, drawn)
-        solved = folder.solutions(FULL_PRECISION, EXAMPLES)
+        asked = FULL_PRECISION if models.config.format_tuning is None else UNTUNED
+        solve_part(models, folder, reporter, asked, EXAMPLES, drawn)
+        solved = folder.solutions(asked, EXAMPLES)
         examples += choose_solved(drawn, solved, config.few_shot.count)
     refuse_held_out(examples, (one for one in problems if one.split is Split.HELD_OUT))
     kept = set_aside(problems, examples)
@@ -132,7 +135,7 @@ def quantize_variants(models: Models, folder: RunFolder, reporter: Reporter) -> 
 
 def solve(models: Models, folder: RunFolder, reporter: Reporter, model: str, split: Split) -> None:
     """Write one model's graded solutions of a split."""
-    _solve(models, folder, reporter, model, split, folder.problems(split))
+    solve_part(models, folder, reporter, model, split, folder.problems(split))
 
 
 def solve_failures(models: Models, folder: RunFolder, reporter: Reporter) -> None:
@@ -146,12 +149,13 @@ def solve_failures(models: Models, folder: RunFolder, reporter: Reporter) -> Non
         if not solution.correct
     }
     problems = [problem for problem in folder.problems(Split.MINING) if problem.id in failed]
-    _solve(models, folder, reporter, FULL_PRECISION, Split.MINING, problems)
+    solve_part(models, folder, reporter, FULL_PRECISION, Split.MINING, problems)
 
 
-def _solve(
+def solve_part(
     models: Models, folder: RunFolder, reporter: Reporter, model: str, part: str, problems: Sequence[Problem]
 ) -> None:
+    """Write one model's graded solutions of these problems under the name of their part."""
     out = folder.solutions_path(model, part)
     if out.is_file():
         return
@@ -225,7 +229,7 @@ def gate(models: Models, folder: RunFolder, gatekeeper: Gatekeeper, reporter: Re
     if gatekeeper.problems:
         problems = unlike(gatekeeper.problems, read_records(folder.pairs_path(name), Pair))
         for model in (name, after):
-            _solve(models, folder, reporter, model, CAPABILITY, problems)
+            solve_part(models, folder, reporter, model, CAPABILITY, problems)
         capability = BeforeAfter(folder.solutions(name, CAPABILITY), folder.solutions(after, CAPABILITY))
     held_out = BeforeAfter(folder.solutions(name, Split.HELD_OUT), folder.solutions(after, Split.HELD_OUT))
     verdict = gatekeeper.judge(
@@ -273,7 +277,7 @@ def _calibration_texts(models: Models, folder: RunFolder, reporter: Reporter) ->
     problems = folder.problems(Split.MINING)
     most = max(recipe.samples for recipe in models.config.variants if recipe.needs_data)
     sample = Random(models.config.seed).sample(problems, min(most, len(problems)))
-    _solve(models, folder, reporter, FULL_PRECISION, CALIBRATION, sample)
+    solve_part(models, folder, reporter, FULL_PRECISION, CALIBRATION, sample)
     render = models.renderer()
     written = {one.problem_id: one.text for one in folder.solutions(FULL_PRECISION, CALIBRATION)}
     return [render(problem.question, written[problem.id]) for problem in sample]

@@ -41,6 +41,7 @@ from .report_file import JSON_NAME, read_report, write_report
 from .sensing import read_sensitivity
 from .shown import choose_shown
 from .stages import wrong_cases
+from .tuning import measure_format_tuning
 from .wording import count, verb
 
 _LIBRARIES = ("firstfault", "torch", "transformers", "llmcompressor", "compressed-tensors", "trl", "peft")
@@ -61,6 +62,7 @@ def summarise(config: RunConfig, folder: RunFolder, *, command: str = "") -> Rep
         headline=name,
         variants={recipe.name: _variant(config, folder, recipe.name) for recipe in config.variants},
         full_precision=Footprint(bits_per_weight=16.0, size_bytes=size_on_disk(models.base)),
+        format_tuning=measure_format_tuning(folder),
         error_mix=mix,
         fault_positions=places,
         judges=tuple(JudgeAgreement.model_validate(row) for row in folder.facts("judges").get("rows", [])),

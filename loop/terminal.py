@@ -36,8 +36,8 @@ def show(report: Report, console: Console, *, html: Path | None = None) -> None:
     console.print(Text(_safe(" ".join(wording.summary(report)))))
     console.print()
     console.print(variants_table(report, narrow=console.width < _WIDE))
-    if format_line := wording.adherence(report):
-        console.print(Text(_safe(format_line), style="dim"))
+    for line in filter(None, (wording.adherence(report), wording.format_tuning(report))):
+        console.print(Text(_safe(line), style="dim"))
     reviews = None if report.reviews is None else reviews_picture(report.reviews)
     for part in (error_picture(report), position_picture(report), regularities_picture(report), reviews):
         if part is not None:

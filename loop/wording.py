@@ -143,6 +143,26 @@ def adherence(report: Report) -> str | None:
     return f"In the asked step format: {', '.join(known)}." if known else None
 
 
+def format_tuning(report: Report) -> str | None:
+    """Say that full precision was taught the step format, and what came of it; `None` where it was not."""
+    found = report.format_tuning
+    if found is None:
+        return None
+    made = found.made
+    source = "the given" if made.given else "its own"
+    said = (
+        f"Before anything was quantized, {made.model} was taught the step format on {made.learnt:,} of "
+        f"{source} right solutions of mining problems, {made.rewritten:,} of them brought into it. "
+        "On held-out problems"
+    )
+    if found.before.well_formed is not None and found.after.well_formed is not None:
+        said += (
+            f" {share(found.after.well_formed)} of its solutions are in the format, "
+            f"{share(found.before.well_formed)} before, and"
+        )
+    return f"{said} it solves {share(found.after.accuracy)}, {share(found.before.accuracy)} before."
+
+
 def middle(positions: Sequence[FaultPosition]) -> str:
     """Say how far into a solution half of the first faults have happened, as `25%`."""
     return percent(median((position.step + 0.5) / position.steps for position in positions), 0)

@@ -1,15 +1,20 @@
 """The adapter and how it is trained, whatever the loss: layers, order of pairs, schedule."""
 
+from __future__ import annotations
+
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..datasets.errors import ConfigError, InputError
 from .config import Settled
 
+if TYPE_CHECKING:
+    from .sft import SftConfig
 
-def lora(config: Settled) -> Any:
+
+def lora(config: Settled | SftConfig) -> Any:
     """Return peft's configuration of the adapter."""
     import peft
 
@@ -19,7 +24,7 @@ def lora(config: Settled) -> Any:
     )
 
 
-def arguments(config: Settled, scratch: Path, *, validated: bool = False) -> dict[str, Any]:
+def arguments(config: Settled | SftConfig, scratch: Path, *, validated: bool = False) -> dict[str, Any]:
     """Return transformers' training arguments; `validated` with a loss on validation pairs every epoch."""
     import torch
 
@@ -79,7 +84,7 @@ def is_adapter(folder: Path) -> bool:
 
 
 @contextmanager
-def known_targets(config: Settled) -> Generator[None]:
+def known_targets(config: Settled | SftConfig) -> Generator[None]:
     """Refuse layers that the model doesn't have.
 
     Raises:

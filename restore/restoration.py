@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from ..annotate.statistics import Interval
 from ..datasets.errors import InputError
-from ..datasets.provenance import Source
+from ..datasets.provenance import FormatTuned, Source
 from ..datasets.records import Record, Solution
 from .gate import Check, Gate
 from .recovery import recovery
@@ -54,6 +54,8 @@ class Restoration(Record):
     """Its commit on the Hub."""
     base_model: str
     """Name of the full-precision model."""
+    format_tuned: FormatTuned | None = None
+    """What that was made of, where it was taught the step format first."""
     licence: str | None = None
     """Of the model, as its own card states it; `None` where it states none."""
     dataset: str
@@ -81,6 +83,7 @@ class Restoration(Record):
         checkpoint: str,
         checkpoint_revision: str | None = None,
         base: str,
+        format_tuned: FormatTuned | None = None,
         licence: str | None = None,
         measured: Measured | None = None,
         gate: Gate | None = None,
@@ -91,6 +94,7 @@ class Restoration(Record):
             checkpoint=checkpoint,
             checkpoint_revision=checkpoint_revision,
             base_model=base,
+            format_tuned=format_tuned,
             licence=licence,
             dataset=origin.name,
             revision=origin.revision,

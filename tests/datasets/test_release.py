@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 import yaml
 from firstfault.datasets.errors import InputError, LeakError
+from firstfault.datasets.provenance import FormatTuned
 from firstfault.datasets.release import CHECKSUMS, build, plan, read_release, write_folder
 from firstfault.datasets.store import parse_record
 from firstfault.datasets.subsets import KINDS, PARTS
+from firstfault.loop.config import write_config
+from firstfault.loop.format_tuning import FormatTuning
+from firstfault.loop.models import Models
 from firstfault.loop.release import assemble
 from markdown_it import MarkdownIt
 from mined_run import write_run
@@ -88,6 +92,30 @@ def test_the_card_says_what_the_set_is(release, files):
     for path in ("composition.svg", "margins.svg"):
         assert f"]({path})" in text
         assert ElementTree.fromstring(files[path]).tag.endswith("svg")
+
+
+def test_the_card_of_a_taught_model_names_what_it_was_made_of(release, tiny_model, tmp_path):
+    assert "Format tuning" not in card_of(release)
+    run = write_run(tmp_path / "run", tiny_model)
+    config = run.read_config().model_copy(update={"format_tuning": FormatTuning()})
+    run.config_path.write_text(write_config(config))
+    taught = Models(config, run).base
+    taught.parent.mkdir()
+    taught.symlink_to(tiny_model)
+    sha256 = "0123456789abcdef" * 4
+    facts = FormatTuned(model="tiny", sha256=sha256, read=200, right=150, rewritten=20, learnt=140)
+    run.write_facts("format_tuning", facts.model_dump())
+    found = assemble(run)
+    assert (found.made.base_model, found.made.format_tuned) == ("tiny-format-tuned", facts)
+    assert (
+        "`tiny-format-tuned` is `tiny` (`sha256:0123456789abcdef`), taught the step format on\n"
+        "  140 right solutions of mining problems that it had written itself before it was quantized."
+    ) in card_of(found)
+
+
+def card_of(release) -> str:
+    files = build(release.made, release.parts, release.config, repo=REPO, licence=release.licence)
+    return files["README.md"].decode()
 
 
 def test_every_column_is_described(files):

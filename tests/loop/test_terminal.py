@@ -1,4 +1,8 @@
 import pytest
+from firstfault.annotate.statistics import Interval
+from firstfault.datasets.provenance import FormatTuned
+from firstfault.loop.page import render
+from firstfault.loop.report import FormatTuningReport
 from firstfault.loop.terminal import bar, columns, show
 from rich.console import Console
 
@@ -24,6 +28,27 @@ def test_one_line_says_how_often_the_models_follow_the_format(sample_report):
     silent = {"behaviour": {}}
     variants = {sample_report.headline: sample_report.main.model_copy(update=silent)}
     assert "step format" not in printed(sample_report.model_copy(update={"variants": variants}))
+
+
+def test_what_teaching_the_format_did_is_said_on_the_terminal_and_on_the_page(sample_report):
+    known = sample_report.main.behaviour["full_precision"]
+    tuned = FormatTuningReport(
+        made=FormatTuned(model="plain", sha256="0" * 64, read=200, right=150, rewritten=20, learnt=140),
+        before=known.model_copy(update={"well_formed": Interval(value=0.12, low=0.1, high=0.15)}),
+        after=known,
+    )
+    report = sample_report.model_copy(update={"format_tuning": tuned})
+    (line,) = [one for one in printed(report, 800).splitlines() if "was taught" in one]
+    for said in (
+        "plain",
+        "140 of its own right solutions",
+        "20 of them",
+        "12.0% (10.0–15.0%) before",
+        "99.8%",
+    ):
+        assert said in line
+        assert said in render(report)
+    assert "was taught" not in render(sample_report) + printed(sample_report)
 
 
 @pytest.mark.parametrize("width", [80, 96, 140])

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from firstfault.datasets.provenance import FormatTuned
 from firstfault.restore.config import RestoreConfig
 from firstfault.restore.restoration import Restoration
 
@@ -16,7 +17,7 @@ import torch
 from firstfault.annotate.engines.loading import load_model
 from firstfault.quant.formats.loading import load_unpacked
 from firstfault.restore.adapter import placed
-from firstfault.restore.card import write_card
+from firstfault.restore.card import render, write_card
 from firstfault.restore.preference import train
 from mended import own_pairs
 from safetensors.torch import load_file
@@ -30,6 +31,23 @@ from safetensors.torch import save_file
 with torch.no_grad():
     save_file({"logits": model.float()(torch.tensor([list(range(3, 40))])).logits}, "logits.safetensors")
 """
+
+
+def test_a_card_says_what_a_taught_full_precision_model_was_made_of():
+    account = {"config": RestoreConfig().settled(teacher=False).model_dump(), "curve": [], "pairs": 3}
+    made = Restoration(
+        checkpoint="gptq",
+        base_model="tiny-format-tuned",
+        dataset="pairs",
+        dataset_sha256="0" * 64,
+        format_tuned=FormatTuned(
+            model="tiny", sha256="ab" * 32, given=True, read=9, right=8, rewritten=0, learnt=7
+        ),
+    )
+    account["checkpoint_sha256"] = "0" * 64
+    said = "`tiny-format-tuned` is `tiny` (`sha256:abababababababab`), taught the step format on\n7 right"
+    assert said in render(made, account)
+    assert "taught" not in render(made.model_copy(update={"format_tuned": None}), account)
 
 
 @pytest.mark.parametrize("method", ["adapter", "scales"])
