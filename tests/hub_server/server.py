@@ -26,7 +26,7 @@ class Fault:
     times: int | None = None
     """How often; always when left out."""
     handled: threading.Event = field(default_factory=threading.Event)
-    """Set once a request that it met was handled, whether its sender was still there or not."""
+    """Set once a request that it let through was handled, whether its sender was still there or not."""
 
 
 class HubServer:
