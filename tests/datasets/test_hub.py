@@ -272,12 +272,15 @@ def test_a_publisher_killed_in_the_middle_leaves_a_whole_revision(hub, files, tm
         reached.set()
         dead.wait(30)
 
-    hub.faults = [Fault(at, before=stop, times=1)]
+    deadly = Fault(at, before=stop, times=1)
+    hub.faults = [deadly]
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path / "files")], env=environment)
     assert reached.wait(60)
     process.send_signal(signal.SIGKILL)
     assert process.wait(30) == -signal.SIGKILL
     dead.set()
+    # What the dead one asked for is done all the same, and mustn't come between the next one's requests.
+    assert deadly.handled.wait(30)
     assert_whole(hub, files)
     publish(files, REPO)
     assert_whole(hub, files)

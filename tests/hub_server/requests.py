@@ -49,7 +49,14 @@ class Requests(BaseHTTPRequestHandler):
             self._error(fault.status, "as told")
             return
         self.silent = fault is not None and fault.lost
-        with hub.lock:
+        try:
+            self._answer(line)
+        finally:
+            if fault is not None:
+                fault.handled.set()
+
+    def _answer(self, line: str) -> None:
+        with self.server_state.lock:
             for pattern, answer in self.routes:
                 if match := re.fullmatch(pattern, line):
                     found = match.groupdict()

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import ThreadingHTTPServer
 from typing import Self
 
@@ -25,6 +25,8 @@ class Fault:
     """Called before the request is handled."""
     times: int | None = None
     """How often; always when left out."""
+    handled: threading.Event = field(default_factory=threading.Event)
+    """Set once a request that it let through was handled, whether its sender was still there or not."""
 
 
 class HubServer:
