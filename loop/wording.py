@@ -150,17 +150,19 @@ def format_tuning(report: Report) -> str | None:
         return None
     made = found.made
     source = "the given" if made.given else "its own"
-    said = (
-        f"Before anything was quantized, {made.model} was taught the step format on {made.learnt:,} of "
-        f"{source} right solutions of mining problems, {made.rewritten:,} of them brought into it. "
-        "On held-out problems"
-    )
-    if found.before.well_formed is not None and found.after.well_formed is not None:
-        said += (
-            f" {share(found.after.well_formed)} of its solutions are in the format, "
-            f"{share(found.before.well_formed)} before, and"
+    brought = f" ({made.rewritten:,} of them brought into it)" if made.rewritten else ""
+    said = [
+        f"{what} {share(before)} before and {share(after)} after"
+        for what, before, after in (
+            ("in the format", found.before.well_formed, found.after.well_formed),
+            ("solved", found.before.accuracy, found.after.accuracy),
         )
-    return f"{said} it solves {share(found.after.accuracy)}, {share(found.before.accuracy)} before."
+        if before is not None and after is not None
+    ]
+    return (
+        f"Before anything was quantized, {made.model} was taught the step format on {made.learnt:,} of "
+        f"{source} right solutions of mining problems{brought}. Held-out problems: {'; '.join(said)}."
+    )
 
 
 def middle(positions: Sequence[FaultPosition]) -> str:

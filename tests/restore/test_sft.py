@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from firstfault.annotate.engines.engine import Prompt, Sampling
-from firstfault.annotate.engines.loading import load_tokenizer
+from firstfault.annotate.engines.loading import load_model, load_tokenizer
 from firstfault.datasets.errors import ConfigError, InputError, ModelError
 from firstfault.models import BUNDLED
 from firstfault.quant.checkpoint import chat_template_sha256, read_checkpoint, weights_sha256
@@ -68,6 +68,23 @@ def test_only_the_completion_and_its_end_are_learnt(tiny_model: Path):
     ]
     assert tokenizer.decode(learnt) == TEXTS[0].completion + "<|im_end|>"
     assert tokenizer.decode(row["input_ids"]) == "".join(TEXTS[0]) + "<|im_end|>"
+
+
+def test_the_loss_is_of_the_completions_alone(tiny_model: Path, tmp_path: Path):
+    import torch
+
+    model, tokenizer = load_model(tiny_model, dtype="float32")
+    said: list[float] = []
+    for row in sft_rows(TEXTS[:2], tokenizer, CONFIG):
+        ids = torch.tensor([row["input_ids"]])
+        with torch.no_grad():
+            loss = torch.nn.functional.cross_entropy(
+                model(input_ids=ids).logits[0, :-1], ids[0, 1:], reduction="none"
+            )
+        said += loss[torch.tensor(row["completion_mask"])[1:] == 1].tolist()
+    # An adapter starts without an effect.
+    tuned = fine_tune(tiny_model, TEXTS[:2], CONFIG, tmp_path / "out")
+    assert tuned.losses[0] == pytest.approx(sum(said) / len(said), abs=1e-4)
 
 
 def test_a_text_that_would_not_end_is_left_out(tiny_model: Path, tmp_path: Path):
