@@ -74,6 +74,7 @@ def _restore_one(
     as_json: bool,
 ) -> None:
     from ..loop.config import parse_config
+    from ..restore.adapter import is_adapter
     from ..restore.card import write_card
     from ..restore.config import RestoreConfig
     from ..restore.preference import train
@@ -125,7 +126,8 @@ def _restore_one(
         "out": str(folder),
     }
     at = f" at {origin.revision}" if origin.revision else ""
-    tell(as_json, result, f"Restored with {len(origin.pairs)} pairs of {origin.name}{at}. {folder}")
+    how = "with an adapter" if is_adapter(folder) else "in place"
+    tell(as_json, result, f"Restored {how}, with {len(origin.pairs)} pairs of {origin.name}{at}. {folder}")
 
 
 def _name(given: str, folder: Path) -> str:

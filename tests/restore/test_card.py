@@ -59,7 +59,7 @@ def test_the_lines_of_a_gptq_checkpoints_card_load_it(method, tmp_path):
     made = Restoration(checkpoint="gptq", base_model="tiny", dataset="pairs", dataset_sha256="0" * 64)
     card = write_card(folder, made).read_text()
     [script] = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
-    assert re.search(r"Kept is epoch \d of 2, which had the lowest loss", card)
+    assert re.search(r"Kept is epoch \d of 2, [^.]* set aside, \d+\.\d+\.\n\n```yaml", card)
     if method == "scales":
         assert "same integers" in card
         assert "load_unpacked" in script
