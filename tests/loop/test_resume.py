@@ -95,7 +95,8 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_bytes(tmp_path: Path,
             if process.exitcode is None:
                 os.kill(process.pid, signal.SIGKILL)
                 process.join()
-                assert process.exitcode == -signal.SIGKILL
+            # It may have ended by itself just before.
+            if process.exitcode == -signal.SIGKILL:
                 kills += 1
             else:
                 assert process.exitcode == 0
