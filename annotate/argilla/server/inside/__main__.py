@@ -41,6 +41,7 @@ def main() -> None:
     _configure(arguments.data, json.loads(credentials.read_text(encoding="utf-8"))["signing_key"])
 
     say(stage="loading")
+    _keep_jobs_here()
     # Settings are read from the environment when these are imported.
     import argilla_server
     import search_engine
@@ -104,7 +105,6 @@ def _configure(data: Path, signing_key: str) -> None:
             "ARGILLA_HOME_PATH": ".",
             "ARGILLA_SEARCH_ENGINE": "sql",
             "ARGILLA_DATABASE_SQLITE_TIMEOUT": "30",
-            "ARGILLA_REDIS_URL": _redis(),
             "ARGILLA_AUTH_SECRET_KEY": signing_key,
             # No other site may read answers; the page is of this server's own origin.
             "ARGILLA_CORS_ORIGINS": "[]",
@@ -116,14 +116,15 @@ def _configure(data: Path, signing_key: str) -> None:
     )
 
 
-def _redis() -> str:
-    """Argilla only pings it, and leaves background jobs there that nothing we use depends on."""
-    from fakeredis import TcpFakeServer
+def _keep_jobs_here() -> None:
+    """Give Argilla a Redis in this process: it leaves jobs there that nothing we use depends on.
 
-    server = TcpFakeServer(("127.0.0.1", 0), server_type="redis")
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return f"redis://127.0.0.1:{server.server_address[1]}/0"
+    Not a `TcpFakeServer`: it drops a connection now and then, and with it the request that used it.
+    """
+    import fakeredis
+    import redis
+
+    redis.from_url = lambda url: fakeredis.FakeRedis()
 
 
 def _quieten() -> None:
