@@ -1,4 +1,4 @@
-"""What commands share that ask a panel: its configuration, its rollout judge, and leave to spend."""
+"""What commands share that ask a panel: its configuration, and leave to spend."""
 
 import sys
 from collections.abc import Sequence
@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from ..datasets.errors import ConfigError
-from .options import BASELINE
 
 if TYPE_CHECKING:
-    from ..annotate.grading import Grader
-    from ..judge.case import Case, Judge
+    from ..judge.case import Case
     from ..judge.config import JudgeConfig
     from ..judge.members import Member
     from ..loop.progress import Reporter
@@ -35,24 +33,6 @@ def read_panel(judge: str, path: Path | None) -> "JudgeConfig":
             hint="Known are symbolic, rollout and panel; language models are named in a --config",
         )
     return JudgeConfig() if judge == "panel" else JudgeConfig.model_validate({"panel": [judge]})
-
-
-def load_rollout(model: Path | None, max_tokens: int, grader: "Grader") -> "Judge":
-    """Load the rollout judge.
-
-    Raises:
-        ConfigError: If no model is named.
-    """
-    if model is None:
-        raise ConfigError("the rollout judge needs a model", hint="Give the full-precision model by --model")
-    from ..annotate.engines.engine import Sampling
-    from ..annotate.engines.transformers import TransformersEngine
-    from ..judge.rollout import RolloutJudge
-    from ..loop.models import reaches
-    from ..quant.formats.loading import load_unpacked
-
-    engine = TransformersEngine.load(model, name=BASELINE, unpack=load_unpacked)
-    return RolloutJudge(engine, reaches(grader), sampling=Sampling(max_tokens=max_tokens))
 
 
 def agree_to_cost(

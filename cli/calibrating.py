@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..datasets.errors import InputError
-from .asking import agree_to_cost, load_rollout, read_panel
+from .asking import agree_to_cost, read_panel
 from .options import Json, Out, tell, tell_aside
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def calibrate(
     from ..judge.members import members, panel_asked
     from ..judge.panel import PanelJudge, places
     from ..loop.progress import Reporter
+    from ..loop.rollout import load_rollout
     from ..loop.watching import watched
 
     panel = read_panel("panel", config)

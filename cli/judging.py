@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from ..datasets.errors import ConfigError, InputError
-from .asking import agree_to_cost, load_rollout, read_panel
+from .asking import agree_to_cost, read_panel
 from .calibrating import calibrate
 from .options import Json, Out, tell, tell_aside
 
@@ -83,6 +83,7 @@ def solutions(
     from ..judge.members import asking, assemble, members, price
     from ..judge.processbench import read_cases, spent_row, verdict_row
     from ..loop.progress import Reporter
+    from ..loop.rollout import load_rollout
     from ..loop.watching import watched
     from .batches import reading, write_requests
 

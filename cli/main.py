@@ -13,7 +13,19 @@ import typer
 from typer._click.exceptions import UsageError
 
 from ..datasets.errors import FirstFaultError
-from . import judging, ledger, measuring, mending, publishing, restoring, reviewing, runs, sensing
+from . import (
+    judging,
+    keys,
+    ledger,
+    measuring,
+    mending,
+    publishing,
+    restoring,
+    reviewing,
+    runs,
+    sensing,
+    serving,
+)
 
 _INTERRUPTED = 130  # what typer makes of Ctrl-C, as shells do
 
@@ -38,6 +50,9 @@ app.command()(publishing.publish)
 app.command()(runs.report)
 app.command()(runs.show)
 app.add_typer(ledger.app, name="ledger")
+app.command()(serving.serve)
+app.command()(serving.worker)
+app.add_typer(keys.app, name="key")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,15 +1,13 @@
 """The command that runs an Argilla server."""
 
-import signal
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .options import Json, tell
+from .signals import terminating
 
 if TYPE_CHECKING:
     from ..annotate.argilla.server.folder import DataFolder
@@ -28,11 +26,12 @@ def serve(
     The first time, it installs Argilla's server into an environment of its own.
     """
     from ..annotate.argilla.server.folder import DataFolder
-    from ..annotate.argilla.server.process import Server, listen
+    from ..annotate.argilla.server.process import Server
+    from ..annotate.listening import listen
     from ..loop.progress import Reporter
 
     reporter = Reporter()
-    with _terminating(), DataFolder(data) as folder, listen(host, port) as bound:
+    with terminating(), DataFolder(data) as folder, listen(host, port) as bound:
         python = _environment(reporter)
         _, is_new = folder.credentials()
         with reporter.task("Starting Argilla") as bar:
@@ -70,19 +69,3 @@ def _announce(server: "Server", folder: "DataFolder", is_new: bool, as_json: boo
     shown = credentials.model_dump(include={"username", "password", "api_key"}) if is_new else {}
     result = {"url": server.url, "data": str(folder.path), "credentials": where, "new": is_new, **shown}
     tell(as_json, result, "\n".join([*lines, "Ctrl-C stops it."]))
-
-
-@contextmanager
-def _terminating() -> Generator[None]:
-    """Make SIGTERM and SIGHUP what Ctrl-C is."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    signals = (signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, interrupt) for number in signals]
-    try:
-        yield
-    finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)

@@ -34,23 +34,34 @@ def read_cases(path: Path, problems: Sequence[Problem] = ()) -> list[ItemCase]:
             or about an unknown problem.
     """
     known = {problem.id: problem for problem in problems}
-    items: list[ItemCase] = []
-    for place, (where, row) in enumerate(_rows(path)):
-        if not isinstance(row, dict):
-            items.append(ItemCase(str(place), None, "not a JSON object"))
-            continue
-        fields = cast(dict[str, Any], row)
-        if all(field in fields for field in _SOLUTION_FIELDS):
-            items.append(_our_item(fields, where, known))
-        elif is_prm800k(fields):
-            items.append(prm800k_item(fields, place))
-        elif is_flattened(fields):
-            items.append(flattened_item(fields, place))
-        else:
-            items.append(_their_item(fields, place))
+    items = [read_item(row, place, where, known) for place, (where, row) in enumerate(_rows(path))]
     if not items:
         raise InputError(f"{path}: no items", hint="Give a file with at least one solution.")
     return items
+
+
+def read_item(row: object, place: int, where: str, known: Mapping[str, Problem]) -> ItemCase:
+    """Read one item, of whatever kind it is.
+
+    Args:
+        row: As parsed from JSON.
+        place: 0-based place in its file.
+        where: Name of the place, for messages.
+        known: Problems by id, for solutions of ours that don't carry theirs under `problem`.
+
+    Raises:
+        InputError: If it is a malformed solution of ours, or one about an unknown problem.
+    """
+    if not isinstance(row, dict):
+        return ItemCase(str(place), None, "not a JSON object")
+    fields = cast(dict[str, Any], row)
+    if all(field in fields for field in _SOLUTION_FIELDS):
+        return _our_item(fields, where, known)
+    if is_prm800k(fields):
+        return prm800k_item(fields, place)
+    if is_flattened(fields):
+        return flattened_item(fields, place)
+    return _their_item(fields, place)
 
 
 def verdict_row(item: ItemCase, verdict: Verdict | None) -> dict[str, object]:
@@ -106,12 +117,22 @@ def _rows(path: Path) -> Iterator[tuple[str, object]]:
 
 
 def _our_item(row: dict[str, Any], where: str, known: Mapping[str, Problem]) -> ItemCase:
+    carried = row.get("problem")
+    if isinstance(carried, dict):
+        problem = parse_record(cast(dict[str, Any], carried), Problem, f"{where}: problem")
+        row = {name: value for name, value in row.items() if name != "problem"}
+    else:
+        problem = known.get(str(row["problem_id"]))
     solution = parse_record(row, Solution, where)
-    problem = known.get(solution.problem_id)
     if problem is None:
         raise InputError(
             f"{where}: problem_id: unknown problem {solution.problem_id!r}",
-            hint="Give the file of problems that these solutions are about.",
+            hint="Give the file of problems that these solutions are about, or each its own as `problem`.",
+        )
+    if problem.id != solution.problem_id:
+        raise InputError(
+            f"{where}: problem: it is {problem.id!r}, and the solution is about {solution.problem_id!r}",
+            hint="Give the problem that the solution is about.",
         )
     return ItemCase(solution.id, Case(problem, solution))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from firstfault.annotate.argilla.server.folder import DataFolder
-from firstfault.annotate.argilla.server.process import address_of, listen
+from firstfault.annotate.listening import address_of, listen
 from firstfault.cli.main import main
 from firstfault.datasets.errors import ConfigError
 from serving import Serving, wait_until_free

@@ -1,0 +1,103 @@
+"""Commands about the service's API keys."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from .options import Json, tell
+from .serving import DATA, Data, Db, service
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+app = typer.Typer(no_args_is_help=True, help="API keys of the service: create, list, revoke.")
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="For people.", show_default=False)],
+    scope: Annotated[
+        Literal["read", "judge", "admin"],
+        typer.Option(help="What it is good for; each includes those before."),
+    ] = "judge",
+    budget_usd: Annotated[
+        float | None, typer.Option(min=0, help="What all its jobs together may cost.", show_default=False)
+    ] = None,
+    data: Data = DATA,
+    db: Db = None,
+    as_json: Json = False,
+) -> None:
+    """Make a key. It is shown this once: only its hash is kept."""
+    with _session(data, db) as session:
+        from ..service.audit import note
+        from ..service.keys import make
+        from ..service.tables import Scope
+
+        key, secret = make(session, name, Scope(scope), budget_usd)
+        note(session, None, "key.create", key.id, name=name, scope=scope)
+        shown = {"id": key.id, "name": name, "scope": scope, "budget_usd": budget_usd, "secret": secret}
+    tell(
+        as_json,
+        shown,
+        f"{secret}\nShown this once. Callers send it as: Authorization: Bearer {secret[:8]}...",
+    )
+
+
+@app.command("list")
+def listed(data: Data = DATA, db: Db = None, as_json: Json = False) -> None:
+    """List keys, without their secrets."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    with _session(data, db) as session:
+        from ..service.keys import listed
+        from ..service.views import KeyView
+
+        keys = [KeyView.of(key) for key in listed(session)]
+    if as_json:
+        tell(True, {"keys": [key.model_dump(mode="json") for key in keys]}, "")
+        return
+    table = Table("id", "name", "scope", "budget", "made", "revoked")
+    for key in keys:
+        budget = "" if key.budget_usd is None else f"${key.budget_usd:g}"
+        revoked = "" if key.revoked_at is None else f"{key.revoked_at:%Y-%m-%d %H:%M}"
+        made = f"{key.created_at:%Y-%m-%d %H:%M}"
+        table.add_row(key.id, escape(key.name), key.scope.value, budget, made, revoked)
+    Console().print(table)
+
+
+@app.command()
+def revoke(
+    key: Annotated[str, typer.Argument(help="Id of the key.", show_default=False)],
+    data: Data = DATA,
+    db: Db = None,
+    as_json: Json = False,
+) -> None:
+    """Make a key worthless from now on."""
+    with _session(data, db) as session:
+        from ..service.audit import note
+        from ..service.keys import revoke
+
+        found = revoke(session, key)
+        note(session, None, "key.revoke", found.id)
+        name = found.name
+    tell(as_json, {"id": key, "name": name}, f"{name} ({key}) is revoked.")
+
+
+@contextmanager
+def _session(data: Path, db: str | None) -> "Generator[Session]":
+    place = service().Place(data, db)
+    from ..service.database import Database
+
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    database = Database(place.url)
+    try:
+        database.migrate()
+        with database.session() as session:
+            yield session
+    finally:
+        database.close()

@@ -1,0 +1,1 @@
+"""Judging over HTTP: the API, the jobs behind it, and the processes that work them off."""

@@ -1,0 +1,85 @@
+"""Who may do what: API keys with scopes, none needed where only this machine can call."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import NamedTuple
+
+from fastapi import Request
+
+from .keys import find
+from .refusals import RefusedError
+from .state import state_of
+from .tables import Scope
+
+_ORDER = list(Scope)
+_LOCAL = ("localhost", "127.0.0.1", "[::1]", "::1")
+
+
+class Caller(NamedTuple):
+    """Who calls."""
+
+    key_id: str | None
+    """None where no keys are needed."""
+    scope: Scope
+
+
+def caller(request: Request) -> Caller:
+    """Find out who calls.
+
+    Raises:
+        RefusedError: If a key is needed and there is none, or one that is unknown or revoked.
+    """
+    state = state_of(request)
+    sent = _sent(request)
+    if sent:
+        with state.database.session() as session:
+            key = find(session, sent)
+        if key is not None:
+            return Caller(key.id, Scope(key.scope))
+    if sent or state.needs_keys:
+        raise RefusedError(
+            HTTPStatus.UNAUTHORIZED,
+            "this API key is unknown or revoked" if sent else "an API key is needed",
+            hint="Send Authorization: Bearer KEY; `firstfault key create NAME --scope judge` makes one",
+            headers={"www-authenticate": "Bearer"},
+        )
+    _refuse_other_sites(request)
+    return Caller(None, Scope.ADMIN)
+
+
+def scoped(scope: Scope) -> Callable[[Request], Caller]:
+    """Make the dependency of a route that needs a scope."""
+
+    def allowed(request: Request) -> Caller:
+        found = caller(request)
+        if _ORDER.index(found.scope) < _ORDER.index(scope):
+            raise RefusedError(
+                HTTPStatus.FORBIDDEN,
+                f"this key's scope is {found.scope.value}",
+                hint=f"Use one with the scope {scope.value}",
+            )
+        return found
+
+    return allowed
+
+
+def _sent(request: Request) -> str:
+    _, _, credentials = request.headers.get("authorization", "").partition(" ")
+    return credentials.strip()
+
+
+def _refuse_other_sites(request: Request) -> None:
+    """Where no keys are needed, a web page of another site must not call in a visitor's name.
+
+    A name of its own that leads to this machine would make such a page one of ours, so that the host is
+    looked at as well.
+    """
+    host = request.url.hostname or ""
+    origin = request.headers.get("origin")
+    own = f"{request.url.scheme}://{request.url.netloc}"
+    if host not in _LOCAL or (origin is not None and origin != own):
+        raise RefusedError(
+            HTTPStatus.MISDIRECTED_REQUEST,
+            "without API keys only this machine may call, under its own name",
+            hint="Call 127.0.0.1, or start the service with --require-keys",
+        )

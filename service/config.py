@@ -1,0 +1,57 @@
+"""What a service offers and allows, read from one YAML file."""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from ..datasets.config import Config
+from ..judge.config import JudgeConfig
+
+SYMBOLIC = "symbolic"
+
+
+class Limits(Config):
+    """What one caller may ask for. Whoever asks for more is told so by a 413 or a 429."""
+
+    solution_bytes: int = Field(default=1 << 20, ge=1024)
+    """Largest solution that is judged at once."""
+    upload_bytes: int = Field(default=1 << 30, ge=1024)
+    """Largest upload of a job."""
+    row_bytes: int = Field(default=1 << 20, ge=1024)
+    """Largest row of an upload; a larger one is rejected, the others are kept."""
+    requests_per_minute: int = Field(default=60_000, ge=1)
+    """Of one address."""
+    judging: int = Field(default=8, ge=1)
+    """Solutions judged at once at the same time; jobs are for many."""
+    seconds: float = Field(default=30.0, gt=0)
+    """Longest that judging one solution at once may take."""
+
+
+class ServiceConfig(Config):
+    """The panels that callers may name, and the limits. Nobody who calls can name an endpoint."""
+
+    panels: dict[str, JudgeConfig] = Field(default={SYMBOLIC: JudgeConfig(panel=("symbolic",))}, min_length=1)
+    """Judges by the name that callers use."""
+    panel: str = SYMBOLIC
+    """The one that judges where a caller names none."""
+    model: Path | None = None
+    """Full-precision model of panels with the rollout judge."""
+    max_tokens: int = Field(default=512, ge=1)
+    """Longest continuation of the rollout judge."""
+    limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _can_judge(self) -> Self:
+        if self.panel not in self.panels:
+            raise ValueError(f"panel: {self.panel!r} is not among panels ({', '.join(self.panels)})")
+        for name, panel in self.panels.items():
+            if "rollout" in panel.panel and self.model is None:
+                raise ValueError(f"panels.{name}: the rollout judge needs a model; name it by `model`")
+        return self
+
+    def with_paths_from(self, folder: Path) -> Self:
+        """Make its paths absolute, taking relative ones as relative to a folder."""
+        panels = {name: panel.with_paths_from(folder) for name, panel in self.panels.items()}
+        model = (folder / self.model).resolve() if self.model is not None else None
+        return self.model_copy(update={"panels": panels, "model": model})

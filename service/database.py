@@ -1,0 +1,130 @@
+"""The database: SQLite unless a URL of PostgreSQL says otherwise. Our tables and the queue's lie in one."""
+
+import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from dbos import DBOS
+from sqlalchemy import URL, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.orm import Session, sessionmaker
+
+from ..datasets.errors import ConfigError
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_BUSY_MILLISECONDS = 60_000
+_LOCK = 7_201_152
+"""Of PostgreSQL's advisory locks, the one that keeps two from migrating at the same time."""
+
+
+class Database:
+    """Sessions on one database.
+
+    Args:
+        url: `sqlite:///FILE` or `postgresql://...`.
+
+    Raises:
+        ConfigError: If the URL is of another kind, or the database can't be reached.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = _parsed(url)
+        self.engine = _engine(self.url)
+        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self.check()
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is a file."""
+        return self.url.get_backend_name() == "sqlite"
+
+    def check(self) -> None:
+        """Ask it something.
+
+        Raises:
+            ConfigError: If it does not answer.
+        """
+        try:
+            with self.engine.connect() as connection:
+                connection.execute(text("SELECT 1"))
+        except SQLAlchemyError as error:
+            shown = self.url.render_as_string(hide_password=True)
+            why = str(error.__cause__ or error).splitlines()[0]
+            raise ConfigError(
+                f"--db: {shown} does not answer: {why}", hint="Check the address, and that it runs"
+            ) from None
+
+    def migrate(self) -> None:
+        """Make the tables, ours and the queue's, or bring them up to date.
+
+        Raises:
+            ConfigError: If they were made by a newer version.
+        """
+        with self.engine.begin() as connection:
+            if not self.is_sqlite:
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+            config = Config()
+            config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+            config.attributes["connection"] = connection
+            try:
+                command.upgrade(config, "head")
+            except CommandError as error:
+                raise ConfigError(
+                    f"--db: {error}", hint="The database is of a newer firstfault: install that one"
+                ) from None
+        DBOS.migrate(self.queue_url)
+
+    @property
+    def queue_url(self) -> str:
+        """The URL as the queue takes it."""
+        return self.url.set(drivername=self.url.get_backend_name()).render_as_string(hide_password=False)
+
+    @contextmanager
+    def session(self) -> Generator[Session]:
+        """Give a session whose changes are committed at its end: all of them or none."""
+        with self._sessions.begin() as session:
+            yield session
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        parsed = None
+    kind = parsed.get_backend_name() if parsed is not None else ""
+    if parsed is None or kind not in ("sqlite", "postgresql") or not parsed.database:
+        raise ConfigError(
+            f"--db: {kind or 'that'} is no database that the service can use",
+            hint="Give postgresql://USER:PASSWORD@HOST/NAME or sqlite:///FILE",
+        )
+    return parsed.set(drivername="postgresql+psycopg") if kind == "postgresql" else parsed
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, pool_size=20, max_overflow=10, pool_pre_ping=True)
+    assert url.database is not None
+    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": _BUSY_MILLISECONDS / 1000}, pool_size=20)
+
+    def configure(connection: sqlite3.Connection, _: Any) -> None:
+        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    event.listen(engine, "connect", configure)
+    return engine

@@ -1,0 +1,164 @@
+"""Running a service: its web server in this process, its workers beside it."""
+
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+import uvicorn
+from anyio import CapacityLimiter
+
+from ..annotate.child import Child
+from .app import make_app
+from .config import ServiceConfig
+from .database import Database
+from .jobs import Jobs
+from .queue import Line
+from .state import State
+
+_RESTART = 1.0
+_WORKER_GRACE = 30.0
+_GRACE = 5
+_KEEP_ALIVE = 65
+"""Seconds. Longer than clients keep theirs, so that the client closes first."""
+_LOG = logging.getLogger(__name__)
+
+
+class Place(NamedTuple):
+    """Where a service keeps what it knows."""
+
+    data: Path
+    """Its folder."""
+    db: str | None
+    """URL of its database; a file in the folder when left out."""
+
+    @property
+    def url(self) -> str:
+        """URL of its database."""
+        return self.db or f"sqlite:///{self.data.resolve() / 'service.sqlite'}"
+
+    @property
+    def ledger(self) -> Path:
+        """Where answers of endpoints are kept."""
+        return self.data.resolve() / "ledger.sqlite"
+
+
+class Workers:
+    """Worker processes, started anew whenever one ends; they end with this process however it ends.
+
+    Args:
+        place: Where the service keeps what it knows.
+        config: File of the service's configuration, if there is one.
+        count: How many.
+    """
+
+    def __init__(self, place: Place, config: Path | None, count: int) -> None:
+        self._place = place
+        self._config = config
+        self._stopping = threading.Event()
+        self._children: dict[str, Child] = {}
+        self._lock = threading.Lock()
+        host = socket.gethostname()
+        names = [f"{host}-{number}" for number in range(1, count + 1)]
+        self._threads = [threading.Thread(target=self._keep, args=(name,), daemon=True) for name in names]
+
+    def start(self) -> None:
+        """Start them."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Stop them: each finishes what it is asking, for some seconds at most."""
+        self._stopping.set()
+        with self._lock:
+            children = list(self._children.values())
+        stoppers = [threading.Thread(target=child.stop, args=(_WORKER_GRACE,)) for child in children]
+        for thread in stoppers:
+            thread.start()
+        for thread in [*stoppers, *self._threads]:
+            thread.join()
+
+    def _keep(self, name: str) -> None:
+        command = [sys.executable, "-m", "firstfault.cli.main", "worker", "--name", name]
+        command += ["--data", str(self._place.data.resolve()), "--ends-with-stdin"]
+        if self._config is not None:
+            command += ["--config", str(self._config.resolve())]
+        # Not on the command line, which every user of the machine can read: a URL holds a password.
+        environment = {**os.environ, "FIRSTFAULT_DB": self._place.url}
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            with self._lock:
+                if self._stopping.is_set():
+                    return
+                log = self._place.data / f"{name}.log"
+                child = self._children[name] = Child(command, log, environment)
+            code = child.wait()
+            if self._stopping.is_set():
+                return
+            _LOG.warning("worker %s ended with %s; see %s", name, code, log)
+            # One that can't start must not keep the machine busy with trying.
+            self._stopping.wait(_RESTART if time.monotonic() - began > 5 * _RESTART else 5 * _RESTART)
+
+
+def serve(
+    place: Place,
+    config: ServiceConfig,
+    config_file: Path | None,
+    bound: socket.socket,
+    *,
+    workers: int,
+    needs_keys: bool,
+    ready: Callable[[], object],
+) -> None:
+    """Serve until SIGTERM or Ctrl-C.
+
+    Args:
+        place: Where the service keeps what it knows.
+        config: Panels and limits.
+        config_file: Where they were read from, for the workers.
+        bound: The socket to listen on.
+        workers: How many worker processes to run; 0 where they run elsewhere.
+        needs_keys: Whether every caller needs an API key.
+        ready: Called once requests are answered.
+
+    Raises:
+        ConfigError: If the database can't be used.
+    """
+    place.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with ExitStack() as stack:
+        database = Database(place.url)
+        stack.callback(database.close)
+        database.migrate()
+        line = Line(database)
+        stack.callback(line.close)
+        jobs = Jobs(database, line, config)
+        jobs.tidy()
+        state = State(
+            database, config, jobs, line, place.ledger, needs_keys, CapacityLimiter(config.limits.judging)
+        )
+        hands = Workers(place, config_file, workers)
+        hands.start()
+        stack.callback(hands.stop)
+
+        class Server(uvicorn.Server):
+            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                await super().startup(sockets)
+                if not self.should_exit:
+                    ready()
+
+        Server(
+            uvicorn.Config(
+                make_app(state),
+                access_log=False,
+                log_level="warning",
+                server_header=False,
+                timeout_keep_alive=_KEEP_ALIVE,
+                timeout_graceful_shutdown=_GRACE,
+            )
+        ).run([bound])

@@ -1,0 +1,30 @@
+"""What the routes of a service share."""
+
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from anyio import CapacityLimiter
+from fastapi import Request
+
+from .config import ServiceConfig
+from .database import Database
+from .jobs import Jobs
+from .queue import Line
+
+
+class State(NamedTuple):
+    """One service."""
+
+    database: Database
+    config: ServiceConfig
+    jobs: Jobs
+    line: Line
+    ledger: Path
+    needs_keys: bool
+    judging: CapacityLimiter
+    """Threads that judge at once."""
+
+
+def state_of(request: Request) -> State:
+    """Return the state of the service that a request came to."""
+    return cast(State, request.app.state.service)

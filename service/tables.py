@@ -1,0 +1,199 @@
+"""The service's tables.
+
+`migrations/` makes them; a change here needs a migration there, and a test compares the two.
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, ForeignKey, Index, Integer, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+_SERIAL = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite numbers rows by itself only where their key is an INTEGER."""
+
+
+class Time(TypeDecorator[datetime]):
+    """A time in UTC. SQLite does not keep the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return a time with its zone."""
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+class JobState(StrEnum):
+    """How far a job is."""
+
+    UPLOADING = "uploading"
+    """Its rows are still being written; nobody sees it."""
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    STOPPED = "stopped"
+    """By its budget, or by something that a person can mend; it can be resumed."""
+
+
+ENDED = (JobState.DONE, JobState.CANCELLED, JobState.STOPPED)
+
+
+class Scope(StrEnum):
+    """What a key is good for; each includes those before it."""
+
+    READ = "read"
+    JUDGE = "judge"
+    ADMIN = "admin"
+
+
+class Base(DeclarativeBase):
+    """Base of all tables."""
+
+    type_annotation_map: dict[Any, TypeEngine[Any]] = {
+        datetime: Time(),
+        str: String(),
+        dict[str, Any]: JSON(),
+    }
+
+
+class Key(Base):
+    """Who may call. The key itself is not kept, only its hash."""
+
+    __tablename__ = "keys"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    scope: Mapped[str]
+    digest: Mapped[str]
+    """SHA-256 of the secret, which is random and long: no slow hash is needed."""
+    budget_usd: Mapped[float | None]
+    """What all its jobs together may cost."""
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class Job(Base):
+    """Solutions to be judged, and how far that is."""
+
+    __tablename__ = "jobs"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    key_id: Mapped[str | None] = mapped_column(ForeignKey("keys.id"), index=True)
+    """Whose it is; none where no keys are needed."""
+    name: Mapped[str]
+    panel: Mapped[str]
+    judges: Mapped[dict[str, Any]]
+    """The panel's configuration when the job was made: a job is judged by one panel throughout."""
+    state: Mapped[str] = mapped_column(index=True)
+    reason: Mapped[str | None]
+    """Why it was stopped."""
+    lanes: Mapped[int] = mapped_column(default=1)
+    """Into how many parts it is cut, which several workers may judge at the same time."""
+    starts: Mapped[int] = mapped_column(default=1)
+    """How often it was started: once, and each time it was resumed."""
+    budget_usd: Mapped[float | None]
+    items: Mapped[int] = mapped_column(default=0)
+    rejected: Mapped[int] = mapped_column(default=0)
+    """Lines of the upload that are no solutions."""
+    done: Mapped[int] = mapped_column(default=0)
+    faulty: Mapped[int] = mapped_column(default=0)
+    clean: Mapped[int] = mapped_column(default=0)
+    unsure: Mapped[int] = mapped_column(default=0)
+    unscored: Mapped[int] = mapped_column(default=0)
+    usd: Mapped[float] = mapped_column(default=0.0)
+    """What its verdicts cost, whenever that was paid: the ledger's answers are not paid again."""
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+
+class Item(Base):
+    """One solution of a job, and its verdict once there is one."""
+
+    __tablename__ = "items"
+    __table_args__ = (
+        Index("ix_items_job_number", "job_id", "number", unique=True),
+        Index("ix_items_status", "status", "id"),
+        Index("ix_items_error_type", "error_type", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(_SERIAL, primary_key=True, autoincrement=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    """0-based place among the job's good rows."""
+    name: Mapped[str]
+    """The row's own `id`, else the solution's."""
+    row: Mapped[str] = mapped_column(Text)
+    """As it was uploaded: JSON."""
+    status: Mapped[str | None]
+    first_fault: Mapped[int | None]
+    error_type: Mapped[str | None]
+    confidence: Mapped[float | None]
+    needs_review: Mapped[bool | None]
+    usd: Mapped[float | None]
+    verdict: Mapped[str | None] = mapped_column(Text)
+    """The whole record with its votes: JSON."""
+    judged_at: Mapped[datetime | None]
+
+
+class Rejected(Base):
+    """A line of an upload that is no solution."""
+
+    __tablename__ = "rejected"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    line: Mapped[int] = mapped_column(primary_key=True)
+    """1-based."""
+    reason: Mapped[str]
+
+
+class Answered(Base):
+    """What a request with an idempotency key was answered."""
+
+    __tablename__ = "answered"
+
+    key_id: Mapped[str] = mapped_column(primary_key=True)
+    """Empty where no keys are needed."""
+    token: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str]
+    """SHA-256 of what was asked."""
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime]
+
+
+class Change(Base):
+    """The audit log: who changed what."""
+
+    __tablename__ = "changes"
+
+    id: Mapped[int] = mapped_column(_SERIAL, primary_key=True, autoincrement=True)
+    at: Mapped[datetime]
+    key_id: Mapped[str | None]
+    action: Mapped[str]
+    """E.g. `job.create`."""
+    target: Mapped[str]
+    detail: Mapped[dict[str, Any]]
+
+
+class Tally(Base):
+    """A count that only grows; what the metrics show of work that other processes did."""
+
+    __tablename__ = "tallies"
+
+    metric: Mapped[str] = mapped_column(primary_key=True)
+    labels: Mapped[str] = mapped_column(primary_key=True)
+    """JSON, with sorted keys."""
+    value: Mapped[float]
+
+
+class Worker(Base):
+    """A process that works jobs off, as long as it lives."""
+
+    __tablename__ = "workers"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    seen_at: Mapped[datetime]

@@ -1,0 +1,127 @@
+"""A worker: a process that works turns off, as long as it lives.
+
+Several may work on one database. One that comes back under its name goes on with its own turns at once;
+those of one that does not come back are taken over by the others.
+"""
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from dbos import DBOS, DBOSPortableJSONSerializer
+from sqlalchemy import delete, select
+
+from ..annotate.grading import Grader
+from ..judge.case import Judge
+from ..loop.rollout import load_rollout
+from .config import ServiceConfig
+from .database import Database, now
+from .queue import BUDGETED, QUEUE, TURN, VERSION, Line
+from .tables import Worker
+from .turns import Turns
+
+_BEAT = 5.0
+_LOST = timedelta(seconds=30)
+"""After so long without a sign of life a worker counts as gone."""
+_TURNS = 2
+"""Turns that one worker takes at the same time: while one waits, the other judges."""
+_POLL = 0.2
+_GRACE = 20
+_RECOVERIES = 1_000_000
+"""A turn is as often taken anew as its worker is killed."""
+_LOG = logging.getLogger(__name__)
+
+
+def work(
+    database: Database,
+    config: ServiceConfig,
+    ledger: Path,
+    name: str,
+    ready: Callable[[], object],
+    *,
+    ends_with_stdin: bool = False,
+) -> None:
+    """Work until SIGTERM.
+
+    Args:
+        database: The service's, migrated.
+        config: Names the model of the rollout judge.
+        ledger: Where answers of endpoints are kept.
+        name: Of this worker; no other may have it.
+        ready: Called once it works.
+        ends_with_stdin: Whether it also stops when standard input ends: whoever started it is gone.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    if ends_with_stdin:
+        threading.Thread(target=_stop_when_alone, args=(stop,), daemon=True).start()
+    line = Line(database)
+    with Grader() as grader:
+        turns = Turns(database, line, ledger, _rollout(config, grader))
+        _launch(database, name, turns)
+        ready()
+        while True:
+            _beat(database, line, name)
+            if stop.wait(_BEAT):
+                break
+        DBOS.destroy(workflow_completion_timeout_sec=_GRACE)
+        with database.session() as session:
+            session.execute(delete(Worker).where(Worker.name == name))
+    line.close()
+
+
+def _launch(database: Database, name: str, turns: Turns) -> None:
+    DBOS(
+        config={
+            "name": "firstfault",
+            "system_database_url": database.queue_url,
+            "executor_id": name,
+            "application_version": VERSION,
+            "serializer": DBOSPortableJSONSerializer(),
+            "log_level": "WARNING",
+            "run_migrations": False,
+        }
+    )
+
+    @DBOS.workflow(name=TURN, max_recovery_attempts=_RECOVERIES)
+    def take(job_id: str, starts: int, lane: int, turn: int) -> None:  # pyright: ignore[reportUnusedFunction]
+        turns.take(job_id, starts, lane, turn)
+
+    DBOS.listen_queues([QUEUE, BUDGETED])
+    DBOS.launch()
+    DBOS.register_queue(QUEUE, worker_concurrency=_TURNS, polling_interval_sec=_POLL)
+    DBOS.register_queue(
+        BUDGETED, worker_concurrency=_TURNS, partition_concurrency=1, polling_interval_sec=_POLL
+    )
+
+
+def _beat(database: Database, line: Line, name: str) -> None:
+    """Give a sign of life, and take over what the dead have left."""
+    with database.session() as session:
+        session.merge(Worker(name=name, seen_at=now()))
+        living = list(session.scalars(select(Worker.name).where(Worker.seen_at > now() - _LOST)))
+    if adopted := line.adopt(living):
+        _LOG.warning("%d turns of workers that are gone are in line again", adopted)
+
+
+def _rollout(config: ServiceConfig, grader: Grader) -> Callable[[], Judge]:
+    made: list[Judge] = []
+
+    def make() -> Judge:
+        # Loading takes long: once for all turns.
+        if not made:
+            made.append(load_rollout(config.model, config.max_tokens, grader))
+        return made[0]
+
+    return make
+
+
+def _stop_when_alone(stop: threading.Event) -> None:
+    while os.read(0, 1024):
+        pass
+    stop.set()
