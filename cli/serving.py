@@ -1,5 +1,6 @@
 """The commands that run the service: its web server, and workers."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -30,6 +31,7 @@ ConfigFile = Annotated[
     Path | None, typer.Option(help="YAML file with panels and limits.", show_default=False)
 ]
 DATA = Path("firstfault-data")
+_MOST = 4
 _LOCAL = ("127.", "::1")
 
 
@@ -40,8 +42,14 @@ def serve(
     host: Annotated[str, typer.Option(help="Interface; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is free.")] = 8400,
     workers: Annotated[
-        int, typer.Option(min=0, max=256, help="Worker processes; 0 where they run elsewhere.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=0,
+            max=256,
+            help="Worker processes; 0 where they run elsewhere.",
+            show_default="one per core, 4 at most",
+        ),
+    ] = None,
     require_keys: Annotated[
         bool, typer.Option("--require-keys", help="Ask for API keys on 127.0.0.1 too, e.g. behind a proxy.")
     ] = False,
@@ -53,6 +61,7 @@ def serve(
     serving = service()
     read = _read(config)
     place = serving.Place(data, db)
+    count = workers if workers is not None else min(_MOST, os.cpu_count() or 1)
     with terminating(), listen(host, port) as bound:
         is_local = bound.getsockname()[0].startswith(_LOCAL)
         needs_keys = require_keys or not is_local
@@ -64,7 +73,7 @@ def serve(
             who = "every caller needs an API key" if needs_keys else "only this machine can call"
             tell(
                 as_json,
-                {"url": url, "data": str(data), "needs_keys": needs_keys, "workers": workers},
+                {"url": url, "data": str(data), "needs_keys": needs_keys, "workers": count},
                 f"firstfault serves at {url} ({who}). The API: {url}/openapi.json. Ctrl-C stops it.",
             )
             if not is_local:
@@ -72,7 +81,7 @@ def serve(
 
         # The usual end of a server is no failure.
         with suppress(KeyboardInterrupt):
-            serving.serve(place, read, config, bound, workers=workers, needs_keys=needs_keys, ready=ready)
+            serving.serve(place, read, config, bound, workers=count, needs_keys=needs_keys, ready=ready)
         tell_aside(f"Stopped. Everything is kept in {data if db is None else 'the database'}.")
 
 
