@@ -18,7 +18,7 @@ from .posting import Limit, Reading, find
 from .refusals import documented, not_found
 from .state import state_of
 from .tables import ENDED, Item, Job, JobState
-from .uploads import parse, read_row
+from .uploads import as_text, parse, read_row
 from .views import CaseView, JobView, Page, VerdictView
 
 router = APIRouter(prefix="/v1", tags=["verdicts"])
@@ -71,13 +71,13 @@ def show(request: Request, _: Reading, item: int) -> CaseView:
     case = read_row(parse(found.row), found.number).case
     assert case is not None
     whole = {
-        **view(found).model_dump(),
+        **view(found).model_dump(mode="json"),
         "problem": case.problem.model_dump(mode="json"),
         "steps": list(case.solution.steps),
         "verdict": _stored(found),
     }
-    # What was uploaded may hold half of a surrogate pair, which no answer can.
-    return CaseView.model_validate_json(json.dumps(_clean(whole), default=str))
+    # What was uploaded may hold what no answer can.
+    return CaseView.model_validate_json(as_text(whole))
 
 
 @router.get(
@@ -186,12 +186,7 @@ def view(item: Item) -> VerdictView:
 
 
 def _stored(item: Item) -> dict[str, Any]:
-    return cast(dict[str, Any], _clean(json.loads(item.verdict or "{}")))
-
-
-def _clean(value: Any) -> Any:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return json.loads(text.encode("utf-8", "replace"))
+    return cast(dict[str, Any], json.loads(item.verdict or "{}"))
 
 
 def _has_ended(database: Database, job_id: str) -> bool:

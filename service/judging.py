@@ -20,7 +20,7 @@ from .refusals import RefusedError, documented
 from .spool import read_body
 from .state import State, state_of
 from .tables import Scope
-from .uploads import parse, read_row
+from .uploads import as_text, parse, read_row
 from .views import FoundView, PanelView
 
 router = APIRouter(prefix="/v1", tags=["judging"])
@@ -97,10 +97,7 @@ async def judge(
             f"judging took longer than {limits.seconds:g} s",
             hint="Send a job, which may take as long as it needs",
         ) from None
-    # As ASCII once: a model may have written half of a surrogate pair, which no answer can hold.
-    verdict: dict[str, Any] = json.loads(
-        json.dumps(found.model_dump(mode="json"), ensure_ascii=False).encode("utf-8", "replace")
-    )
+    verdict: dict[str, Any] = json.loads(as_text(found.model_dump(mode="json")))
     return FoundView(panel=name, verdict=verdict, usd=usd)
 
 

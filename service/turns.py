@@ -4,7 +4,6 @@ A turn may be cut off at any moment and taken again: it asks only about what has
 ledger has what was answered already.
 """
 
-import json
 import logging
 import time
 from collections import Counter
@@ -29,7 +28,7 @@ from .jobs import has_budget, remaining
 from .queue import Line
 from .tables import Item, Job, JobState
 from .tallies import BUCKET, BUCKETS, JUDGED, PANELS, SECONDS, TOKENS, USD, VERDICTS, Counts, add
-from .uploads import parse, read_row
+from .uploads import as_text, parse, read_row
 
 _SECONDS = 10.0
 _CHUNK = 256
@@ -208,7 +207,7 @@ def _row(one: _Judged) -> dict[str, Any]:
         verdict.confidence,
         verdict.needs_review,
         one.usd,
-        json.dumps(verdict.model_dump(mode="json")),
+        as_text(verdict.model_dump(mode="json")),
         now(),
     )
     return {

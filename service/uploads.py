@@ -72,6 +72,11 @@ def parse(text: str | bytes) -> object:
         raise ValueError("nested too deeply") from None
 
 
+def as_text(value: object) -> str:
+    """Write JSON that can be stored and sent: a model may have written half of a surrogate pair."""
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
+
+
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON")
 
