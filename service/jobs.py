@@ -70,8 +70,9 @@ class Jobs:
                 f"budget_usd: a judge of {wanted.panel!r} has no price",
                 hint="Give it one in the service's file",
             )
+        identity = f"j-{secrets.token_hex(8)}"
         job = Job(
-            id=f"j-{secrets.token_hex(8)}",
+            id=identity,
             key_id=wanted.key_id,
             name=wanted.name,
             panel=wanted.panel,
@@ -85,7 +86,7 @@ class Jobs:
         with self._database.session() as session:
             session.add(job)
         try:
-            items, bad = self._write(job.id, rows)
+            items, bad = self._write(identity, rows)
             with self._database.session() as session:
                 job = session.merge(job)
                 job.items, job.rejected = items, len(bad)
@@ -103,7 +104,7 @@ class Jobs:
                         )
                     )
         except BaseException:
-            self._forget(job.id)
+            self._forget(identity)
             raise
         return job
 
