@@ -1,7 +1,7 @@
-"""A job whose service and workers are killed at random moments, against an endpoint that fails now and then.
+"""A job whose service and workers are killed at random moments, against an endpoint that fails at times.
 
-Every solution has to end with one verdict, none asked about again once its verdict was stored. What was on its
-way when the asker died may be bought twice: that is counted.
+Every solution has to end with one verdict, none asked about again once its verdict was stored. What was on
+its way when the asker died may be bought twice: that is counted.
 
     python benchmarks/service_kills.py [--items 2000] [--kills 20] [--seed 11] [--db URL]
 """
@@ -30,11 +30,12 @@ def main() -> None:
             killed, server, count=arguments.items, kills=arguments.kills, seed=arguments.seed
         )
         distinct = len({row["number"] for row in outcome.rows})
-        print(
-            f"{arguments.items} solutions, {outcome.kills} kills: {len(outcome.rows)} verdicts of {distinct} solutions; "
-            f"{outcome.asked_again} asked again after their verdict, {outcome.bought_twice} answers bought twice "
-            f"of {sum(server.answered.values())}"
-        )
+        answers = sum(server.answered.values())
+    print(
+        f"{arguments.items} solutions, {outcome.kills} kills: {len(outcome.rows)} verdicts on {distinct} of them"
+    )
+    print(f"asked again after their verdict: {outcome.asked_again}; answers: {answers}")
+    print(f"bought twice, on their way when their asker died: {outcome.bought_twice}")
 
 
 if __name__ == "__main__":

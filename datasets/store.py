@@ -7,8 +7,9 @@ A file either holds all of what was written or is not there. A line that can't b
 import hashlib
 import json
 import os
+import re
 import tempfile
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
@@ -22,6 +23,7 @@ from .errors import InputError
 from .records import Record
 
 R = TypeVar("R", bound=Record)
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _ROWS = 2048
 """Rows of a Parquet file that are written and read together."""
 
@@ -95,6 +97,30 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def parse_json(text: bytes, refuse: Callable[[str], object] | None = None) -> Any:
+    """Parse JSON that a stranger wrote.
+
+    Half of a surrogate pair can be written in JSON, and be sent and stored nowhere else: it becomes `?`.
+
+    Args:
+        text: UTF-8.
+        refuse: Called with `NaN` and the like, which are no JSON, but which some libraries write.
+
+    Raises:
+        ValueError: If it is none, or nested too deeply.
+    """
+    try:
+        value: Any = json.loads(text, parse_constant=refuse)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return json.loads(sendable(value)) if _SURROGATE.search(text) else value
+
+
+def sendable(value: object) -> bytes:
+    """Write JSON without halves of surrogate pairs, as models may write them."""
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+
+
 def parse_line(line: bytes, where: str) -> dict[str, Any]:
     """Read one line of a `.jsonl` file.
 
@@ -102,8 +128,8 @@ def parse_line(line: bytes, where: str) -> dict[str, Any]:
         InputError: Naming `where`, if it holds no JSON object.
     """
     try:
-        row: Any = json.loads(line)
-    except (ValueError, RecursionError) as error:
+        row: Any = parse_json(line)
+    except ValueError as error:
         raise InputError(f"{where}: not JSON: {error}", hint="Each line holds one JSON object.") from None
     if not isinstance(row, dict):
         raise InputError(f"{where}: not a JSON object", hint="Each line holds one JSON object.")

@@ -6,14 +6,13 @@ solutions with their problems. A file that can't be read is an error; an item th
 data: it is kept with the reason.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from ..datasets.errors import InputError
 from ..datasets.records import ErrorType, Problem, Solution, Usage, Verdict, VerdictStatus
-from ..datasets.store import parse_record, read_rows
+from ..datasets.store import parse_json, parse_record, read_rows
 from .case import Case
 from .item import ItemCase, as_case
 from .prm800k import flattened_item, is_flattened, is_prm800k, prm800k_item
@@ -107,8 +106,8 @@ def _rows(path: Path) -> Iterator[tuple[str, object]]:
     if not path.is_file():
         raise InputError(f"{path}: no such file", hint="Check the path.")
     try:
-        content: object = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
+        content: object = parse_json(path.read_bytes())
+    except ValueError as error:
         raise InputError(f"{path}: not JSON: {error}", hint="Give a JSON array of items.") from None
     if not isinstance(content, list):
         raise InputError(f"{path}: not a JSON array", hint="Give a JSON array of items, or JSONL.")

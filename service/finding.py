@@ -18,7 +18,7 @@ from .posting import Limit, Reading, find
 from .refusals import documented, not_found
 from .state import state_of
 from .tables import ENDED, Item, Job, JobState
-from .uploads import as_text, parse, read_row
+from .uploads import parse, read_row
 from .views import CaseView, JobView, Page, VerdictView
 
 router = APIRouter(prefix="/v1", tags=["verdicts"])
@@ -68,7 +68,7 @@ def show(request: Request, _: Reading, item: int) -> CaseView:
         found = session.get(Item, item) if 0 <= item <= _LARGEST else None
     if found is None or found.status is None:
         raise not_found("verdict", str(item))
-    case = read_row(parse(found.row), found.number).case
+    case = read_row(parse(found.row.encode()), found.number).case
     assert case is not None
     whole = {
         **view(found).model_dump(mode="json"),
@@ -76,8 +76,7 @@ def show(request: Request, _: Reading, item: int) -> CaseView:
         "steps": list(case.solution.steps),
         "verdict": _stored(found),
     }
-    # What was uploaded may hold what no answer can.
-    return CaseView.model_validate_json(as_text(whole))
+    return CaseView.model_validate(whole)
 
 
 @router.get(

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from ..annotate.grading import Grader
 from ..datasets.errors import ConfigError
 from ..datasets.records import Verdict
+from ..datasets.store import sendable
 from ..judge.case import Case
 from ..judge.members import assemble, members, price
 from ..loop.rollout import load_rollout
@@ -20,7 +21,7 @@ from .refusals import RefusedError, documented
 from .spool import read_body
 from .state import State, state_of
 from .tables import Scope
-from .uploads import as_text, parse, read_row
+from .uploads import parse, read_row
 from .views import FoundView, PanelView
 
 router = APIRouter(prefix="/v1", tags=["judging"])
@@ -97,7 +98,7 @@ async def judge(
             f"judging took longer than {limits.seconds:g} s",
             hint="Send a job, which may take as long as it needs",
         ) from None
-    verdict: dict[str, Any] = json.loads(as_text(found.model_dump(mode="json")))
+    verdict: dict[str, Any] = json.loads(sendable(found.model_dump(mode="json")))
     return FoundView(panel=name, verdict=verdict, usd=usd)
 
 

@@ -41,7 +41,8 @@ class _Counts(Collector):
 
     def collect(self) -> Iterator[Metric]:
         with self._database.session() as session:
-            states = dict(session.execute(select(Job.state, func.count()).group_by(Job.state)).tuples().all())
+            counted = session.execute(select(Job.state, func.count()).group_by(Job.state)).all()
+            states = {row[0]: row[1] for row in counted}
             left = session.scalar(
                 select(func.sum(Job.items - Job.done)).where(
                     Job.state.in_([JobState.QUEUED.value, JobState.RUNNING.value])

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from ..annotate.engines.endpoint import Budget
 from ..datasets.errors import FirstFaultError
 from ..datasets.records import Verdict, VerdictStatus
+from ..datasets.store import sendable
 from ..judge.case import Judge
 from ..judge.config import JudgeConfig
 from ..judge.llm import is_unasked, why_unasked
@@ -28,7 +29,7 @@ from .jobs import has_budget, remaining
 from .queue import Line
 from .tables import Item, Job, JobState
 from .tallies import BUCKET, BUCKETS, JUDGED, PANELS, SECONDS, TOKENS, USD, VERDICTS, Counts, add
-from .uploads import as_text, parse, read_row
+from .uploads import parse, read_row
 
 _SECONDS = 10.0
 _CHUNK = 256
@@ -143,7 +144,7 @@ class Turns:
         self, job: Job, items: Sequence[Item], panel: PanelJudge, asked: Sequence[Member]
     ) -> str | None:
         """Judge a chunk and store its verdicts; return why some were not asked for, if so."""
-        read = [(item, read_row(parse(item.row), item.number).case) for item in items]
+        read = [(item, read_row(parse(item.row.encode()), item.number).case) for item in items]
         known = [(item, case) for item, case in read if case is not None]
         began = time.monotonic()
         found = list(panel.judge([case for _, case in known]))
@@ -207,7 +208,7 @@ def _row(one: _Judged) -> dict[str, Any]:
         verdict.confidence,
         verdict.needs_review,
         one.usd,
-        as_text(verdict.model_dump(mode="json")),
+        sendable(verdict.model_dump(mode="json")).decode(),
         now(),
     )
     return {

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, cast
 
 from ..datasets.errors import InputError
+from ..datasets.store import parse_json
 from ..judge.item import ItemCase
 from ..judge.processbench import read_item
 
@@ -60,21 +61,13 @@ def read_row(row: object, place: int = 0) -> ItemCase:
         return ItemCase(str(place), None, str(error).removeprefix("solution: "))
 
 
-def parse(text: str | bytes) -> object:
+def parse(text: bytes) -> object:
     """Parse JSON as it is defined: NaN and infinity are no numbers of it.
 
     Raises:
         ValueError: If it is none.
     """
-    try:
-        return cast(object, json.loads(text, parse_constant=_refuse))
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-
-
-def as_text(value: object) -> str:
-    """Write JSON that can be stored and sent: a model may have written half of a surrogate pair."""
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
+    return parse_json(text, _refuse)
 
 
 def _refuse(constant: str) -> NoReturn:

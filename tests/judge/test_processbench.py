@@ -124,3 +124,14 @@ def test_a_verdict_becomes_a_row_with_all_fields(tmp_path):
     )
     assert (verdict_row(item, unsure)["status"], verdict_row(item, unsure)["rationale"]) == ("unsure", "why")
     assert json.loads(json.dumps(row)) == row
+
+
+@pytest.mark.parametrize("ending", ["json", "jsonl"])
+def test_half_of_a_surrogate_pair_is_no_end_of_the_file(tmp_path, ending: str):
+    path = tmp_path / f"items.{ending}"
+    row = r'{"id": "a", "problem": "\ud800?", "steps": ["2 + 2 = 5 \uDFFF"]}'
+    path.write_text(f"[{row}]" if ending == "json" else f"{row}\n")
+    (item,) = read_cases(path)
+    assert item.case is not None
+    assert item.case.problem.question == "??"
+    assert item.case.solution.steps == ("2 + 2 = 5 ?",)

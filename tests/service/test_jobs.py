@@ -22,7 +22,9 @@ def app(tmp_path: Path, url: str) -> Iterator[App]:
 
 
 def lines(*items: object) -> bytes:
-    return b"".join((item if isinstance(item, bytes) else json.dumps(item).encode()) + b"\n" for item in items)
+    return b"".join(
+        (item if isinstance(item, bytes) else json.dumps(item).encode()) + b"\n" for item in items
+    )
 
 
 def asking(url: str, **price: float) -> ServiceConfig:
@@ -112,7 +114,9 @@ def test_the_same_request_twice_is_one_job(app: App):
 
 def test_the_same_request_at_the_same_time_is_one_job(app: App):
     def post(_: int) -> str:
-        return app.client.post("/v1/jobs", content=lines(RIGHT), headers={"idempotency-key": "k"}).json()["id"]
+        return app.client.post("/v1/jobs", content=lines(RIGHT), headers={"idempotency-key": "k"}).json()[
+            "id"
+        ]
 
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(post, range(8)))) == 1

@@ -1,0 +1,139 @@
+"""`firstfault serve`, `worker` and `key` as their users run them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from firstfault.judge.verdicts import read_verdicts
+
+pytest.importorskip("dbos", reason="needs the extra `service`")
+
+ROWS = [
+    {
+        "id": f"s{number}",
+        "problem": f"What is {number} + 1?",
+        "steps": [f"{number} + 1 = {number + 1 + number % 2}"],
+    }
+    for number in range(600)
+]
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "firstfault.cli.main", *map(str, arguments)]
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*arguments), capture_output=True, text=True, check=False)
+
+
+def start(*arguments: object) -> tuple[subprocess.Popen[str], dict[str, Any]]:
+    process = subprocess.Popen(
+        command("serve", "--port", 0, "--json", *arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    line = process.stdout.readline()
+    assert line, process.stderr.read()
+    return process, json.loads(line)
+
+
+def children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+
+
+def wait_until_gone(pid: int) -> None:
+    descriptor = os.pidfd_open(pid)
+    try:
+        import select
+
+        assert select.select([descriptor], [], [], 60)[0]
+    finally:
+        os.close(descriptor)
+
+
+def test_a_job_ends_as_the_command_line_judges(tmp_path: Path):
+    path = tmp_path / "solutions.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    assert run("judge", path, "--out", tmp_path / "cli.jsonl").returncode == 0
+    process, said = start("--data", tmp_path / "data", "--workers", 2)
+    try:
+        with httpx.Client(base_url=said["url"], timeout=120) as client:
+            job = client.post("/v1/jobs", content=path.read_bytes()).json()
+            with client.stream("GET", f"/v1/jobs/{job['id']}/events") as events:
+                told = [line for line in events.iter_lines() if line]
+            assert told[-2:] == ["event: end", "data: done"]
+            (tmp_path / "service.jsonl").write_text(client.get(f"/v1/jobs/{job['id']}/verdicts").text)
+        workers = children(process.pid)
+        assert len(workers) == 2
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    found, expected = (read_verdicts(tmp_path / name) for name in ("service.jsonl", "cli.jsonl"))
+    kept = {"status", "first_fault", "error_type", "confidence", "rationale", "reason"}
+    assert {key: one.model_dump(include=kept) for key, one in found.items()} == {
+        key: one.model_dump(include=kept) for key, one in expected.items()
+    }
+    for worker in workers:
+        assert not Path(f"/proc/{worker}").exists()
+
+
+def test_workers_end_with_a_service_that_is_killed(tmp_path: Path):
+    process, _ = start("--data", tmp_path, "--workers", 1)
+    (worker,) = children(process.pid)
+    process.kill()
+    process.wait()
+    wait_until_gone(worker)
+
+
+def test_other_machines_are_not_let_in_without_keys(tmp_path: Path):
+    refused = run("serve", "--host", "0.0.0.0", "--port", 0, "--data", tmp_path)
+    assert refused.returncode == 2
+    assert "key create" in refused.stderr
+
+
+def test_keys_are_made_listed_and_revoked(tmp_path: Path):
+    made = json.loads(run("key", "create", "ci", "--scope", "read", "--data", tmp_path, "--json").stdout)
+    listed = run("key", "list", "--data", tmp_path)
+    assert "ci" in listed.stdout
+    assert made["secret"] not in listed.stdout
+    process, said = start("--data", tmp_path, "--require-keys", "--workers", 0)
+    try:
+        headers = {"authorization": f"Bearer {made['secret']}"}
+        assert httpx.get(f"{said['url']}/v1/jobs").status_code == 401
+        assert httpx.get(f"{said['url']}/v1/jobs", headers=headers).status_code == 200
+        assert run("key", "revoke", made["id"], "--data", tmp_path).returncode == 0
+        assert httpx.get(f"{said['url']}/v1/jobs", headers=headers).status_code == 401
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+    assert run("key", "revoke", "none", "--data", tmp_path).returncode == 2
+    secret = made["secret"].encode()
+    assert not any(secret in path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("panels: {a: {panel: [symbolic]}}\n", "panel"),
+        ("panels: {symbolic: {panel: [rollout]}}\n", "model"),
+        ("limits: {nonsense: 1}\n", "nonsense"),
+    ],
+)
+def test_a_wrong_file_is_one_line(tmp_path: Path, text: str, named: str):
+    path = tmp_path / "service.yaml"
+    path.write_text(text)
+    refused = run("serve", "--config", path, "--data", tmp_path / "data")
+    assert refused.returncode == 2
+    assert named in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not (tmp_path / "data").exists()

@@ -1,0 +1,75 @@
+"""The database: made and brought up to date, on both kinds."""
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from firstfault.datasets.errors import ConfigError
+from firstfault.service.database import Database
+from firstfault.service.tables import Base
+from sqlalchemy import text
+
+
+def test_migrations_make_the_tables_and_run_twice(url: str):
+    database = Database(url)
+    database.migrate()
+    database.migrate()
+    ours = set(Base.metadata.tables)
+
+    def is_ours(name: str | None, kind: str, parents: object) -> bool:
+        return kind != "table" or name in ours
+
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"include_name": is_ours, "compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+    database.close()
+
+
+def test_a_database_of_a_newer_version_is_left_alone(url: str):
+    database = Database(url)
+    database.migrate()
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ConfigError) as raised:
+        database.migrate()
+    assert "newer" in raised.value.hint
+    database.close()
+
+
+@pytest.mark.parametrize("url", ["mysql://u@h/d", "nonsense", "postgresql://", "sqlite://", ""])
+def test_no_other_database_is_taken(url: str):
+    with pytest.raises(ConfigError, match="--db"):
+        Database(url)
+
+
+def test_one_that_does_not_answer_is_one_line_without_its_password():
+    with pytest.raises(ConfigError) as raised:
+        Database("postgresql://me:secret@127.0.0.1:1/none")
+    assert "secret" not in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_change_that_fails_leaves_nothing(url: str):
+    from firstfault.service.keys import listed, make
+    from firstfault.service.tables import Scope
+
+    database = Database(url)
+    database.migrate()
+
+    def fail() -> None:
+        with database.session() as session:
+            make(session, "x", Scope.READ)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    with database.session() as session:
+        assert listed(session) == []
+    database.close()
+
+
+def test_a_folder_for_the_file_is_made(tmp_path: Path):
+    path = tmp_path / "a" / "b.sqlite"
+    Database(f"sqlite:///{path}").close()
+    assert path.parent.is_dir()

@@ -1,0 +1,93 @@
+"""Uploads, row by row."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from firstfault.datasets.errors import InputError
+from firstfault.service.uploads import Bad, Good, parse, read_upload
+from hypothesis import given
+from hypothesis import strategies as st
+from service_app import RIGHT
+
+LIMIT = 2000
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.floats(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+_GOOD = st.builds(
+    lambda question, steps: {"problem": question, "steps": steps},
+    st.text(min_size=1).filter(lambda text: bool(text.strip())),
+    st.lists(st.text(max_size=20), min_size=1, max_size=4),
+)
+_LINES = st.one_of(
+    _GOOD.map(lambda row: json.dumps(row).encode()),
+    _JSON.map(lambda row: json.dumps(row).encode()),
+    st.binary(max_size=80).map(lambda line: line.replace(b"\n", b"")),
+    st.just(b"x" * (LIMIT + 5)),
+    st.just(b"[" * 1500),
+)
+
+
+@given(lines=st.lists(_LINES, max_size=8), ends=st.booleans())
+def test_every_line_is_a_solution_or_has_a_reason(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], ends: bool
+):
+    path = tmp_path_factory.mktemp("up") / "x"
+    path.write_bytes(b"\n".join(lines) + b"\n" * ends)
+    read = list(read_upload(path, LIMIT))
+    filled = [number for number, line in enumerate(lines, 1) if line.strip()]
+    bad = [row for row in read if isinstance(row, Bad)]
+    assert len(read) == len(filled)
+    assert {row.line for row in bad} <= set(filled)
+    assert [row.line for row in bad] == sorted(row.line for row in bad)
+    for row in read:
+        # As databases and answers take it.
+        texts = (row.name, row.row) if isinstance(row, Good) else (row.reason,)
+        assert all("\0" not in text and text.encode() for text in texts)
+    good = [parse(row.row.encode()) for row in read if isinstance(row, Good)]
+    expected = [line for number, line in enumerate(lines, 1) if number not in {row.line for row in bad}]
+    assert good == [parse(line) for line in expected if line.strip()]
+
+
+@pytest.mark.parametrize("text", [b"NaN", b'{"a": Infinity}', b"", b"[" * 100_000, b"\xff", b"1" * 5000])
+def test_what_is_no_json_is_none(text: bytes):
+    with pytest.raises(ValueError, match=r"[a-zA-Z]"):
+        parse(text)
+
+
+def test_a_long_line_is_skipped_and_the_next_is_read(tmp_path: Path):
+    path = tmp_path / "x"
+    path.write_bytes(b"y" * (5 * LIMIT) + b"\n" + json.dumps(RIGHT).encode())
+    first, second = read_upload(path, LIMIT)
+    assert first == Bad(1, f"longer than {LIMIT} bytes")
+    assert isinstance(second, Good)
+    assert second.name == "right"
+
+
+def write_parquet(path: Path, rows: list[dict[str, Any]]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.Table.from_pylist(rows), path)
+
+
+def test_parquet_rows_of_several_kinds(tmp_path: Path):
+    path = tmp_path / "x"
+    write_parquet(path, [RIGHT, {"problem": "x"}, {**RIGHT, "id": None}, {**RIGHT, "steps": ["y" * LIMIT]}])
+    read = list(read_upload(path, LIMIT))
+    assert [type(row) for row in read] == [Good, Bad, Good, Bad]
+    assert [row.name for row in read if isinstance(row, Good)] == ["right", "1"]
+    assert [row.line for row in read if isinstance(row, Bad)] == [2, 4]
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed"])
+def test_broken_parquet_is_one_error(tmp_path: Path, damage: str):
+    path = tmp_path / "x"
+    write_parquet(path, [RIGHT] * 50)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2] if damage == "cut" else data[:-8] + b"\xff\xff\xff\x7fPAR1")
+    with pytest.raises(InputError, match="Parquet"):
+        list(read_upload(path, LIMIT))
