@@ -31,9 +31,8 @@ def main() -> None:
         )
         distinct = len({row["number"] for row in outcome.rows})
         answers = sum(server.answered.values())
-    print(
-        f"{arguments.items} solutions, {outcome.kills} kills: {len(outcome.rows)} verdicts on {distinct} of them"
-    )
+    print(f"{arguments.items} solutions, {outcome.kills} kills")
+    print(f"verdicts: {len(outcome.rows)}, on {distinct} solutions")
     print(f"asked again after their verdict: {outcome.asked_again}; answers: {answers}")
     print(f"bought twice, on their way when their asker died: {outcome.bought_twice}")
 

@@ -64,7 +64,7 @@ def listed(request: Request, _: Administering) -> list[KeyView]:
         return [KeyView.of(key) for key in keys.listed(session)]
 
 
-@router.post("/v1/keys", status_code=201, responses=documented(422))
+@router.post("/v1/keys", status_code=201, responses=documented(400, 422))
 def make(request: Request, caller: Administering, wanted: NewKey) -> NewKeyView:
     """Make an API key. Its secret is shown this once."""
     with state_of(request).database.session() as session:

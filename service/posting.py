@@ -82,7 +82,7 @@ async def post(
     return JobView.of(job)
 
 
-@router.get("", responses=documented(422))
+@router.get("", responses=documented(404, 422))
 def listed(
     request: Request,
     _: Reading,
