@@ -4,6 +4,7 @@ import hashlib
 from http import HTTPStatus
 from typing import Annotated
 
+from anyio import to_thread
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -66,7 +67,8 @@ async def post(
                 return JobView.of(before)
         rows = read_upload(upload.path, state.config.limits.row_bytes)
         try:
-            job = await run_in_threadpool(state.jobs.create, wanted, rows)
+            # Uploads take long, and wait for each other: reads must not wait for them.
+            job = await to_thread.run_sync(state.jobs.create, wanted, rows, limiter=state.uploading)
         except NoSolutionsError as error:
             raise RefusedError(
                 HTTPStatus.UNPROCESSABLE_ENTITY, str(error), hint=error.hint, errors=error.errors

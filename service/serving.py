@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import uvicorn
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, to_thread
 
 from ..annotate.child import Child
 from .app import make_app
@@ -25,6 +25,10 @@ from .state import State
 _RESTART = 1.0
 _WORKER_GRACE = 30.0
 _GRACE = 5
+_THREADS = 8
+"""That answer. More would only take Python's lock from each other: each waits at the database for less than
+a millisecond."""
+_UPLOADS = 4
 _KEEP_ALIVE = 65
 """Seconds. Longer than clients keep theirs, so that the client closes first."""
 _LOG = logging.getLogger(__name__)
@@ -140,7 +144,14 @@ def serve(
         jobs = Jobs(database, line, config)
         jobs.tidy()
         state = State(
-            database, config, jobs, line, place.ledger, needs_keys, CapacityLimiter(config.limits.judging)
+            database,
+            config,
+            jobs,
+            line,
+            place.ledger,
+            needs_keys,
+            CapacityLimiter(config.limits.judging),
+            CapacityLimiter(_UPLOADS),
         )
         hands = Workers(place, config_file, workers)
         hands.start()
@@ -148,6 +159,7 @@ def serve(
 
         class Server(uvicorn.Server):
             async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                to_thread.current_default_thread_limiter().total_tokens = _THREADS
                 await super().startup(sockets)
                 if not self.should_exit:
                     ready()

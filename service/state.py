@@ -23,6 +23,8 @@ class State(NamedTuple):
     needs_keys: bool
     judging: CapacityLimiter
     """Threads that judge at once."""
+    uploading: CapacityLimiter
+    """Threads that store uploads."""
 
 
 def state_of(request: Request) -> State:

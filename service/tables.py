@@ -119,6 +119,8 @@ class Item(Base):
         Index("ix_items_job_number", "job_id", "number", unique=True),
         Index("ix_items_status", "status", "id"),
         Index("ix_items_error_type", "error_type", "id"),
+        Index("ix_items_job_status", "job_id", "status", "id"),
+        Index("ix_items_job_error_type", "job_id", "error_type", "id"),
     )
 
     id: Mapped[int] = mapped_column(_SERIAL, primary_key=True, autoincrement=True)

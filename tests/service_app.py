@@ -39,7 +39,16 @@ class App:
         self.jobs = Jobs(self.database, self.line, self.config)
         self.ledger = folder / "ledger.sqlite"
         limiter = CapacityLimiter(self.config.limits.judging)
-        state = State(self.database, self.config, self.jobs, self.line, self.ledger, needs_keys, limiter)
+        state = State(
+            self.database,
+            self.config,
+            self.jobs,
+            self.line,
+            self.ledger,
+            needs_keys,
+            limiter,
+            CapacityLimiter(4),
+        )
         self.client = TestClient(make_app(state), base_url="http://127.0.0.1", raise_server_exceptions=False)
 
     def __enter__(self) -> Self:

@@ -105,7 +105,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_items_error_type", "items", ["error_type", "id"], unique=False)
+    op.create_index("ix_items_job_error_type", "items", ["job_id", "error_type", "id"], unique=False)
     op.create_index("ix_items_job_number", "items", ["job_id", "number"], unique=True)
+    op.create_index("ix_items_job_status", "items", ["job_id", "status", "id"], unique=False)
     op.create_index("ix_items_status", "items", ["status", "id"], unique=False)
     op.create_table(
         "rejected",
