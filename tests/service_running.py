@@ -24,7 +24,13 @@ class Service:
     """
 
     def __init__(
-        self, data: Path, db: str | None = None, *, workers: int = 1, config: Path | None = None, more: tuple[str, ...] = ()
+        self,
+        data: Path,
+        db: str | None = None,
+        *,
+        workers: int = 1,
+        config: Path | None = None,
+        more: tuple[str, ...] = (),
     ) -> None:
         self.data = data
         self._options = ["--data", str(data), "--workers", str(workers), *more]

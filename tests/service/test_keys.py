@@ -56,7 +56,9 @@ def test_a_wrong_id_or_secret_finds_nothing(database: Database):
 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(sent=st.one_of(st.text(), st.text().map("ff_{}".format), st.text(st.characters()).map("ff_00_{}".format)))
+@given(
+    sent=st.one_of(st.text(), st.text().map("ff_{}".format), st.text(st.characters()).map("ff_00_{}".format))
+)
 def test_whatever_is_sent_is_only_looked_up(database: Database, sent: str):
     with database.session() as session:
         assert find(session, sent) is None

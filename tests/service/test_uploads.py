@@ -25,7 +25,10 @@ _GOOD = st.builds(
 _LINES = st.one_of(
     _GOOD.map(lambda row: json.dumps(row).encode()),
     _JSON.map(lambda row: json.dumps(row).encode()),
-    st.binary(max_size=80).map(lambda line: line.replace(b"\n", b"")),
+    st.binary(max_size=80)
+    .map(lambda line: line.replace(b"\n", b""))
+    # Parquet is told by these bytes.
+    .filter(lambda line: not line.startswith(b"PAR1")),
     st.just(b"x" * (LIMIT + 5)),
     st.just(b"[" * 1500),
 )
@@ -119,14 +122,14 @@ def test_json_is_utf_8():
     with pytest.raises(ValueError, match="utf-8"):
         parse(b'{"problem": "\xed\xa0\x80"}')
     for encoding in ("utf-16-le", "utf-16", "utf-32-be"):
-        with pytest.raises(ValueError, match="utf-8|Expecting"):
+        with pytest.raises(ValueError, match=r"utf-8|Expecting"):
             parse(json.dumps(RIGHT).encode(encoding))
 
 
 def test_how_deep_a_row_may_be_nested_does_not_depend_on_who_reads_it(tmp_path: Path):
     def nested(depth: int) -> Good | Bad:
         row = b'{"problem": "x", "steps": ["1"], "more": ' + b"[" * depth + b"]" * depth + b"}"
-        return read_all(tmp_path / "x", row)[0]
+        return read_all(tmp_path / "x", row, 1 << 20)[0]
 
     def from_far_down(frames: int, text: bytes) -> object:
         return parse(text) if frames == 0 else from_far_down(frames - 1, text)
@@ -140,7 +143,7 @@ def test_how_deep_a_row_may_be_nested_does_not_depend_on_who_reads_it(tmp_path: 
         assert isinstance(told, Bad)
         assert "nested" in told.reason
     # Brackets in a text are no nesting.
-    (kept_too,) = read_all(tmp_path / "x", json.dumps({**RIGHT, "problem": "[{" * 500}).encode())
+    (kept_too,) = read_all(tmp_path / "x", json.dumps({**RIGHT, "problem": "[{" * 500}).encode(), 1 << 20)
     assert isinstance(kept_too, Good)
 
 
