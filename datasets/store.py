@@ -24,6 +24,8 @@ from .records import Record
 
 R = TypeVar("R", bound=Record)
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_DEEPEST = 64
+_TOO_DEEP = "nested too deeply"
 _ROWS = 2048
 """Rows of a Parquet file that are written and read together."""
 
@@ -109,11 +111,31 @@ def parse_json(text: bytes, refuse: Callable[[str], object] | None = None) -> An
     Raises:
         ValueError: If it is none, or nested too deeply.
     """
+    # Bytes would be taken for UTF-16 and more, and half of a surrogate pair in them for text.
+    content = text.decode("utf-8-sig")
     try:
-        value: Any = json.loads(text, parse_constant=refuse)
+        value: Any = json.loads(content, parse_constant=refuse)
     except RecursionError:
-        raise ValueError("nested too deeply") from None
+        raise ValueError(_TOO_DEEP) from None
+    if content.count("[") + content.count("{") > _DEEPEST and _is_deep(value):
+        raise ValueError(_TOO_DEEP)
     return json.loads(sendable(value)) if _SURROGATE.search(text) else value
+
+
+def _is_deep(value: object) -> bool:
+    """Whether it is nested so deeply that not everyone who reads it again has the stack for it."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        inner: list[object] = []
+        for one in level:
+            if isinstance(one, dict):
+                inner += cast(dict[str, object], one).values()
+            elif isinstance(one, list):
+                inner += cast(list[object], one)
+        if not inner:
+            return False
+        level = inner
+    return True
 
 
 def sendable(value: object) -> bytes:

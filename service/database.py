@@ -1,6 +1,8 @@
 """The database: SQLite unless a URL of PostgreSQL says otherwise. Our tables and the queue's lie in one."""
 
+import fcntl
 import sqlite3
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,6 +21,7 @@ from ..datasets.errors import ConfigError
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_MILLISECONDS = 60_000
+_PAUSE = 0.1
 _LOCK = 7_201_152
 """Of PostgreSQL's advisory locks, the one that keeps two from migrating at the same time."""
 
@@ -66,19 +69,36 @@ class Database:
         Raises:
             ConfigError: If they were made by a newer version.
         """
-        with self.engine.begin() as connection:
-            if not self.is_sqlite:
-                connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-            config = Config()
-            config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-            config.attributes["connection"] = connection
-            try:
-                command.upgrade(config, "head")
-            except CommandError as error:
-                raise ConfigError(
-                    f"--db: {error}", hint="The database is of a newer firstfault: install that one"
-                ) from None
-        DBOS.migrate(self.queue_url)
+        with self._alone():
+            with self.engine.begin() as connection:
+                config = Config()
+                config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+                config.attributes["connection"] = connection
+                try:
+                    command.upgrade(config, "head")
+                except CommandError as error:
+                    raise ConfigError(
+                        f"--db: {error}", hint="The database is of a newer firstfault: install that one"
+                    ) from None
+            DBOS.migrate(self.queue_url)
+
+    @contextmanager
+    def _alone(self) -> Generator[None]:
+        """Keep other processes from migrating meanwhile, the queue's tables included."""
+        if not self.is_sqlite:
+            # Of the connection, and asked for again and again: one that waits for it in a transaction would
+            # keep the queue's indexes from being made.
+            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                while not connection.scalar(text(f"SELECT pg_try_advisory_lock({_LOCK})")):
+                    time.sleep(_PAUSE)
+                try:
+                    yield
+                finally:
+                    connection.execute(text(f"SELECT pg_advisory_unlock({_LOCK})"))
+            return
+        with Path(f"{self.url.database}.lock").open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     @property
     def queue_url(self) -> str:

@@ -111,6 +111,7 @@ class Turns:
             while time.monotonic() < end:
                 items = self._next(job, starts, lane, last)
                 if not items:
+                    self._finish(job_id, starts)
                     return
                 unasked = self._judge(job, items, panel, asked)
                 if unasked:
@@ -171,6 +172,20 @@ class Turns:
             if new:
                 session.connection().execute(_UPDATE, [_row(one) for one in new])
                 _count(session, job, new, seconds)
+
+    def _finish(self, job_id: str, starts: int) -> None:
+        """End a job that was cancelled while its last verdicts were on their way, and then resumed."""
+        with self._database.session() as session:
+            session.execute(
+                update(Job)
+                .where(
+                    Job.id == job_id,
+                    Job.starts == starts,
+                    Job.done == Job.items,
+                    Job.state == JobState.RUNNING.value,
+                )
+                .values(state=JobState.DONE.value, ended_at=now())
+            )
 
     def _stop(self, job_id: str, starts: int, reason: str) -> None:
         with self._database.session() as session:

@@ -114,7 +114,7 @@ def _parquet(path: Path, row_bytes: int) -> Generator[Good | Bad]:
                     place += isinstance(read, Good)
                     yield read
     except (pa.ArrowException, OSError, ValueError) as error:
-        why = str(error).splitlines()[0]
+        why = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(
             f"the upload is no Parquet file: {why}", hint="Send Parquet, or JSON lines"
         ) from None

@@ -1,5 +1,7 @@
 """The database: made and brought up to date, on both kinds."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,3 +75,29 @@ def test_a_folder_for_the_file_is_made(tmp_path: Path):
     path = tmp_path / "a" / "b.sqlite"
     Database(f"sqlite:///{path}").close()
     assert path.parent.is_dir()
+
+
+def test_several_may_migrate_at_the_same_time(url: str):
+    # Processes, as a service and commands beside it are.
+    script = "import sys; from firstfault.service.database import Database; Database(sys.argv[1]).migrate()"
+    started = [
+        subprocess.Popen([sys.executable, "-c", script, url], stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    said = [one.communicate()[1] for one in started]
+    assert [one.returncode for one in started] == [0, 0, 0], said
+
+
+def test_times_keep_their_zone(url: str):
+    from firstfault.service.keys import listed, make
+    from firstfault.service.tables import Scope
+
+    database = Database(url)
+    database.migrate()
+    with database.session() as session:
+        before = make(session, "k", Scope.READ).key.created_at
+    with database.session() as session:
+        (key,) = listed(session)
+    assert key.created_at == before
+    assert key.created_at.utcoffset() is not None
+    database.close()

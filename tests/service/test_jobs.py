@@ -9,10 +9,11 @@ import pytest
 from firstfault.datasets.store import write_records
 from firstfault.judge.config import JudgeConfig
 from firstfault.service.config import ServiceConfig
-from firstfault.service.tables import Scope
+from firstfault.service.tables import Job, JobState, Scope
 from hostile import Hostile
 from killed_service import failing, rows
 from service_app import RIGHT, WRONG, App
+from sqlalchemy import update
 
 
 @pytest.fixture
@@ -210,3 +211,14 @@ def test_metrics_count_verdicts_and_jobs(app: App):
     assert 'firstfault_verdicts_total{error_type="execution",status="faulty"} 2.0' in text
     assert 'firstfault_jobs{state="done"} 1.0' in text
     assert 'firstfault_verdict_seconds_count{panel="symbolic"} 3.0' in text
+
+
+def test_a_job_cancelled_after_its_last_verdict_ends_when_resumed(app: App):
+    job = app.post(lines(RIGHT, WRONG))
+    app.work(job["id"])
+    # What was being asked when it was cancelled has been stored since.
+    with app.database.session() as session:
+        session.execute(update(Job).values(state=JobState.CANCELLED.value))
+    assert app.client.post(f"/v1/jobs/{job['id']}/resume").json()["state"] == "queued"
+    done = app.work(job["id"])
+    assert (done["state"], done["done"]) == ("done", 2)

@@ -25,7 +25,10 @@ _GOOD = st.builds(
 _LINES = st.one_of(
     _GOOD.map(lambda row: json.dumps(row).encode()),
     _JSON.map(lambda row: json.dumps(row).encode()),
-    st.binary(max_size=80).map(lambda line: line.replace(b"\n", b"")),
+    st.binary(max_size=80)
+    .map(lambda line: line.replace(b"\n", b""))
+    # Parquet is told by these bytes.
+    .filter(lambda line: not line.startswith(b"PAR1")),
     st.just(b"x" * (LIMIT + 5)),
     st.just(b"[" * 1500),
 )
@@ -91,3 +94,65 @@ def test_broken_parquet_is_one_error(tmp_path: Path, damage: str):
     path.write_bytes(data[: len(data) // 2] if damage == "cut" else data[:-8] + b"\xff\xff\xff\x7fPAR1")
     with pytest.raises(InputError, match="Parquet"):
         list(read_upload(path, LIMIT))
+
+
+def read_all(path: Path, content: bytes, limit: int = LIMIT) -> list[Good | Bad]:
+    path.write_bytes(content)
+    return list(read_upload(path, limit))
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_a_line_may_be_as_long_as_the_limit_and_no_longer(tmp_path: Path, end: bytes):
+    line = json.dumps(RIGHT).encode()
+    for limit, kind in ((len(line), Good), (len(line) - 1, Bad), (len(line) // 3, Bad)):
+        bad, last = read_all(tmp_path / "x", b"bad\n" + line + end, limit)
+        assert isinstance(bad, Bad)
+        assert isinstance(last, kind)
+
+
+def test_line_ends_of_other_systems_and_a_byte_order_mark_are_no_matter(tmp_path: Path):
+    line = json.dumps(RIGHT).encode()
+    read = read_all(tmp_path / "x", b"\xef\xbb\xbf" + line + b"\r\n\r\n" + line + b"\r\n")
+    assert [row.name for row in read if isinstance(row, Good)] == ["right", "right"]
+    assert len(read) == 2
+
+
+def test_json_is_utf_8():
+    # Half of a surrogate pair, as bytes; other encodings.
+    with pytest.raises(ValueError, match="utf-8"):
+        parse(b'{"problem": "\xed\xa0\x80"}')
+    for encoding in ("utf-16-le", "utf-16", "utf-32-be"):
+        with pytest.raises(ValueError, match=r"utf-8|Expecting"):
+            parse(json.dumps(RIGHT).encode(encoding))
+
+
+def test_how_deep_a_row_may_be_nested_does_not_depend_on_who_reads_it(tmp_path: Path):
+    def nested(depth: int) -> Good | Bad:
+        row = b'{"problem": "x", "steps": ["1"], "more": ' + b"[" * depth + b"]" * depth + b"}"
+        return read_all(tmp_path / "x", row, 1 << 20)[0]
+
+    def from_far_down(frames: int, text: bytes) -> object:
+        return parse(text) if frames == 0 else from_far_down(frames - 1, text)
+
+    kept = [row for depth in range(1, 200) if isinstance(row := nested(depth), Good)]
+    assert len(kept) >= 50
+    # A worker reads it again with more on its stack than the upload had.
+    from_far_down(500, kept[-1].row.encode())
+    for depth in (200, 900, 990):
+        told = nested(depth)
+        assert isinstance(told, Bad)
+        assert "nested" in told.reason
+    # Brackets in a text are no nesting.
+    (kept_too,) = read_all(tmp_path / "x", json.dumps({**RIGHT, "problem": "[{" * 500}).encode(), 1 << 20)
+    assert isinstance(kept_too, Good)
+
+
+def test_a_number_that_is_none_is_bad_in_parquet_too(tmp_path: Path):
+    write_parquet(tmp_path / "x", [{**RIGHT, "weight": 1.0}, {**RIGHT, "weight": float("nan")}])
+    assert [type(row) for row in read_upload(tmp_path / "x", LIMIT)] == [Good, Bad]
+
+
+def test_many_rows_of_parquet_keep_their_order(tmp_path: Path):
+    write_parquet(tmp_path / "x", [{**RIGHT, "id": str(number)} for number in range(1000)])
+    names = [row.name for row in read_upload(tmp_path / "x", LIMIT) if isinstance(row, Good)]
+    assert names == [str(number) for number in range(1000)]

@@ -1,0 +1,191 @@
+"""A running service: its workers judge, and verdicts come as they are found."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+from hostile import Hostile
+from killed_service import failing, rows
+from postgres import Postgres
+from service_running import Service
+
+CONFIG = {
+    "panels": {
+        "symbolic": {"panel": ["symbolic"]},
+        # Every answer costs 15 tokens of $1,000 a million.
+        "asking": {"panel": [{"llm": "m", "price": {"prompt": 1e3, "completion": 1e3}, "concurrency": 4}]},
+    }
+}
+
+
+class Running(NamedTuple):
+    service: Service
+    endpoint: Hostile
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def running(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres: Postgres | None
+) -> Iterator[Running]:
+    if request.param == "postgresql" and postgres is None:
+        pytest.skip("PostgreSQL is not installed")
+    folder = tmp_path_factory.mktemp("service")
+    db = postgres.database() if postgres is not None and request.param == "postgresql" else None
+    with Hostile(failing(0, share=0), delay=0.02) as endpoint:
+        config = json.loads(json.dumps(CONFIG))
+        config["panels"]["asking"]["panel"][0]["base_url"] = endpoint.url
+        (folder / "service.yaml").write_text(json.dumps(config))
+        with Service(folder / "data", db, config=folder / "service.yaml") as service:
+            yield Running(service, endpoint)
+
+
+def solutions(count: int, name: str = "") -> bytes:
+    """Every third has a fault, in its second step."""
+    return b"".join(
+        json.dumps(
+            {
+                "id": f"{name}{number}",
+                "problem": f"{name} What is {number} + 2 + 2?",
+                "steps": ["2 + 2 = 4", f"{number} + 4 = {number + 4 + (number % 3 == 0)}", "That is it"],
+            }
+        ).encode()
+        + b"\n"
+        for number in range(count)
+    )
+
+
+def test_verdicts_are_those_of_the_command_line(running: Running, tmp_path: Path):
+    body = solutions(700)
+    lines = body.splitlines(keepends=True)
+    job = running.service.post(b"".join([lines[0], b"not json\n", *lines[1:], b'{"problem": "x"}\n']))
+    found = running.service.followed(job["id"])
+    (tmp_path / "solutions.jsonl").write_bytes(body)
+    command = [sys.executable, "-m", "firstfault.cli.main", "judge", "solutions.jsonl", "--out", "out.jsonl"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    told = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [{name: one[name] for name in wanted} for one, wanted in zip(found, told, strict=True)] == told
+    assert [one["number"] for one in found] == list(range(700))
+    assert {one["status"] for one in found} == {"faulty", "unsure"}
+    shown = running.service.job(job["id"])
+    assert (shown["state"], shown["done"], shown["rejected"]) == ("done", 700, 2)
+    assert shown["faulty"] == sum(one["status"] == "faulty" for one in told)
+    rejected = running.service.client.get(f"/v1/jobs/{job['id']}/rejected").json()["items"]
+    assert [one["line"] for one in rejected] == [2, 702]
+    # Read afterwards, all at once, it is the same.
+    after = running.service.client.get(f"/v1/jobs/{job['id']}/verdicts").text.splitlines()
+    assert [json.loads(line) for line in after] == found
+
+
+def events(service: Service, job: str) -> Iterator[tuple[str, str]]:
+    with service.client.stream("GET", f"/v1/jobs/{job}/events") as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        kind = ""
+        for line in stream.iter_lines():
+            name, _, value = line.partition(": ")
+            if name == "event":
+                kind = value
+            elif name == "data":
+                yield kind, value
+
+
+def test_progress_is_told_until_the_end(running: Running):
+    job = running.service.post(solutions(600, "events"))["id"]
+    told = list(events(running.service, job))
+    assert [kind for kind, _ in told] == ["job"] * (len(told) - 1) + ["end"]
+    assert told[-1][1] == "done"
+    shown: list[dict[str, Any]] = [json.loads(data) for _, data in told[:-1]]
+    assert {one["id"] for one in shown} == {job}
+    counts = [one["done"] for one in shown]
+    assert counts == sorted(counts)
+    assert counts[-1] == 600
+    assert shown[-1] == running.service.job(job)
+
+
+def test_a_cancelled_job_ends_its_streams_and_goes_on_when_resumed(running: Running):
+    service, endpoint = running
+    body = b"".join(rows(600)).replace(b"What", b"Whatever")
+    job = service.post(body, panel="asking")["id"]
+    with ThreadPoolExecutor(2) as pool:
+        followed, told = pool.submit(service.followed, job), pool.submit(lambda: list(events(service, job)))
+        endpoint.wait_until(lambda one: sum("Whatever" in text for text in one.asked) > 5, seconds=60)
+        assert service.client.post(f"/v1/jobs/{job}/cancel").json()["state"] == "cancelled"
+        assert len(followed.result(60)) < 600
+        assert told.result(60)[-1] == ("end", "cancelled")
+    assert service.client.post(f"/v1/jobs/{job}/resume").json()["state"] == "queued"
+    assert [one["number"] for one in service.followed(job)] == list(range(600))
+    asked = [number for text, number in endpoint.asked.items() if "Whatever" in text]
+    assert (len(asked), max(asked)) == (600, 1)
+    assert service.client.delete(f"/v1/jobs/{job}").status_code == 204
+    assert service.client.get(f"/v1/jobs/{job}/verdicts").status_code == 404
+
+
+def test_a_budget_stops_a_running_job(running: Running):
+    service = running.service
+    body = b"".join(rows(40)).replace(b"What", b"How much")
+    job = service.post(body, panel="asking", budget_usd=0.15)["id"]
+    assert list(events(service, job))[-1] == ("end", "stopped")
+    stopped = service.job(job)
+    assert "budget" in stopped["reason"]
+    # Four were on their way at most.
+    assert 0 < stopped["usd"] <= 0.15 + 4 * 0.015
+    service.client.post(f"/v1/jobs/{job}/resume", params={"budget_usd": 2})
+    assert len(service.followed(job)) == 40
+    assert service.job(job)["usd"] == pytest.approx(40 * 0.015)
+
+
+def test_the_same_request_at_the_same_time_is_one_job(running: Running):
+    service = running.service
+    headers = {"idempotency-key": "one"}
+    with ThreadPoolExecutor(6) as pool:
+        made = list(pool.map(lambda _: service.post(solutions(50, "twice"), headers), range(6)))
+    assert len({job["id"] for job in made}) == 1
+    refused = service.client.post("/v1/jobs", content=solutions(50, "other"), headers=headers)
+    assert refused.status_code == 409
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert len(service.followed(made[0]["id"])) == 50
+
+
+def test_verdicts_are_found_by_filters_page_by_page(running: Running):
+    service = running.service
+    job = service.post(solutions(90, "pages"))["id"]
+    service.followed(job)
+    asked: dict[str, Any] = {"job": job, "status": "faulty", "first_fault": 1, "limit": 7}
+    found: list[int] = []
+    while True:
+        page = service.client.get("/v1/verdicts", params=asked).json()
+        found += [one["number"] for one in page["items"]]
+        if page["next"] is None:
+            break
+        asked["after"] = page["next"]
+    assert found == list(range(0, 90, 3))
+
+
+def test_it_stops_as_it_is_asked_to(tmp_path: Path):
+    with Service(tmp_path / "data", workers=0) as service:
+        job = service.post(solutions(1))
+        assert service.stop() == 0
+    with Service(tmp_path / "data") as service:
+        # Posted to a service that is gone, judged by the next.
+        assert len(service.followed(job["id"])) == 1
+
+
+def test_other_machines_are_let_in_with_keys_only(tmp_path: Path):
+    with (
+        pytest.raises(RuntimeError, match="firstfault key create"),
+        Service(tmp_path / "data", workers=0, more=("--require-keys",)),
+    ):
+        raise AssertionError("it serves")
+    command = [sys.executable, "-m", "firstfault.cli.main", "key", "create", "ci", "--json"]
+    made = subprocess.run([*command, "--data", str(tmp_path / "data")], check=True, capture_output=True)
+    secret = json.loads(made.stdout)["secret"]
+    with Service(tmp_path / "data", workers=0, more=("--require-keys",)) as service:
+        assert service.said["needs_keys"] is True
+        assert service.client.get("/v1/jobs").status_code == 401
+        headers = httpx.Headers({"authorization": f"Bearer {secret}"})
+        assert service.client.get("/v1/jobs", headers=headers).status_code == 200
