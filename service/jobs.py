@@ -3,7 +3,6 @@
 import secrets
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from itertools import islice
 from typing import NamedTuple
 
 from sqlalchemy import delete, func, insert, select, update
@@ -18,6 +17,9 @@ from .tables import ENDED, Answered, Item, Job, JobState, Key, Rejected
 from .uploads import Bad, Good
 
 _BATCH = 2000
+_BATCH_CHARACTERS = 8_000_000
+"""What is written at once is bounded in both: rows may be many, or large."""
+_SHOWN = 100
 _LANES = 4
 """Parts into which a job is cut. More would only make its verdicts come in a wilder order."""
 _ABANDONED = timedelta(hours=1)
@@ -86,13 +88,13 @@ class Jobs:
         with self._database.session() as session:
             session.add(job)
         try:
-            items, bad = self._write(identity, rows)
+            items, rejected = self._write(identity, rows)
             with self._database.session() as session:
                 job = session.merge(job)
-                job.items, job.rejected = items, len(bad)
+                job.items, job.rejected = items, rejected
                 job.state = JobState.QUEUED.value
                 self._line.start(session, job, has_budget)
-                note(session, wanted.key_id, "job.create", job.id, items=items, rejected=len(bad))
+                note(session, wanted.key_id, "job.create", job.id, items=items, rejected=rejected)
                 if wanted.token is not None:
                     session.add(
                         Answered(
@@ -185,11 +187,11 @@ class Jobs:
                 delete(Job).where(Job.state == JobState.UPLOADING.value, Job.created_at < now() - _ABANDONED)
             )
 
-    def _write(self, job_id: str, rows: Iterable[Good | Bad]) -> tuple[int, list[Bad]]:
-        rows, items, bad = iter(rows), 0, list[Bad]()
-        while batch := list(islice(rows, _BATCH)):
+    def _write(self, job_id: str, rows: Iterable[Good | Bad]) -> tuple[int, int]:
+        items, rejected, first = 0, 0, list[Bad]()
+        for batch in _batches(rows):
             good = [row for row in batch if isinstance(row, Good)]
-            bad += (wrong := [row for row in batch if isinstance(row, Bad)])
+            bad = [row for row in batch if isinstance(row, Bad)]
             with self._database.session() as session:
                 if good:
                     session.execute(
@@ -199,12 +201,14 @@ class Jobs:
                             for number, row in enumerate(good, items)
                         ],
                     )
-                if wrong:
-                    session.execute(insert(Rejected), [{"job_id": job_id, **row._asdict()} for row in wrong])
+                if bad:
+                    session.execute(insert(Rejected), [{"job_id": job_id, **row._asdict()} for row in bad])
             items += len(good)
+            rejected += len(bad)
+            first += bad[: _SHOWN - len(first)]
         if not items:
-            raise NoSolutionsError(bad)
-        return items, bad
+            raise NoSolutionsError(first)
+        return items, rejected
 
     def _has_budget(self, wanted: Wanted) -> bool:
         if wanted.budget_usd is not None or wanted.key_id is None:
@@ -217,11 +221,24 @@ class Jobs:
             session.execute(delete(Job).where(Job.id == job_id))
 
 
+def _batches(rows: Iterable[Good | Bad]) -> Iterator[list[Good | Bad]]:
+    batch: list[Good | Bad] = []
+    characters = 0
+    for row in rows:
+        batch.append(row)
+        characters += len(row.row) if isinstance(row, Good) else len(row.reason)
+        if len(batch) == _BATCH or characters > _BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
 class NoSolutionsError(InputError):
     """An upload without a single solution.
 
     Args:
-        bad: Its lines, and what is wrong with them.
+        bad: Its first lines, and what is wrong with them.
     """
 
     def __init__(self, bad: list[Bad]) -> None:
@@ -229,7 +246,7 @@ class NoSolutionsError(InputError):
         super().__init__(
             f"the upload holds no solution{why}", hint="Send JSON lines or Parquet, a solution each"
         )
-        self.errors = [f"line {one.line}: {one.reason}" for one in bad[:100]]
+        self.errors = [f"line {one.line}: {one.reason}" for one in bad]
 
 
 def has_budget(session: Session, job: Job) -> bool:
