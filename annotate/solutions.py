@@ -151,12 +151,6 @@ def _text_of(row: dict[str, Any], where: str) -> str:
             f"{where}: no text of the solution" if text is None else f"{where}: the solution is not a text",
             hint=f"Give it as one of: {', '.join(_TEXT_COLUMNS)}.",
         )
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise InputError(
-            f"{where}: half a character in the text", hint="Write the file anew as UTF-8."
-        ) from None
     return text
 
 

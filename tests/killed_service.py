@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
+import psutil
 from hostile import PASSING, Act, Hostile, Plan
 
 _CLEAN = {
@@ -93,8 +94,7 @@ class Killed:
 
     def workers(self) -> list[int]:
         """Process ids of the workers that live."""
-        tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
-        return [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
+        return [child.pid for child in psutil.Process(self.process.pid).children()]
 
     def kill(self, rng: random.Random) -> None:
         """Kill a worker or the service, which is started anew: its workers are its own business."""

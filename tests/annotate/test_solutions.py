@@ -96,7 +96,6 @@ def test_a_loop_is_told_from_ordinary_and_short_text():
         ({"text": "a"}, "names no problem"),
         ({"id": "robe"}, "no text"),
         ({"id": "robe", "text": 5}, "not a text"),
-        ({"id": "robe", "text": "\ud800"}, "half a character"),
         ({"id": "robe", "text": "a", "finish": "tired"}, "finish: 'tired'"),
         ({"id": "robe", "text": "a", "tokens": -1}, "tokens: -1"),
         ({"id": EGGS.id, "text": "a"}, r"already has a solution at .*mine\.jsonl:1"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from firstfault.judge.verdicts import read_verdicts
 
@@ -47,8 +48,7 @@ def start(*arguments: object) -> tuple[subprocess.Popen[str], dict[str, Any]]:
 
 
 def children(pid: int) -> list[int]:
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    return [child.pid for child in psutil.Process(pid).children()]
 
 
 def wait_until_gone(pid: int) -> None:
