@@ -34,7 +34,7 @@ def create(
     with _session(data, db) as session:
         from ..service.audit import note
         from ..service.keys import make
-        from ..service.tables import Scope
+        from ..service.scope import Scope
 
         key, secret = make(session, name, Scope(scope), budget_usd)
         note(session, None, "key.create", key.id, name=name, scope=scope)

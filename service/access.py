@@ -10,8 +10,9 @@ from starlette.concurrency import run_in_threadpool
 from .database import Database
 from .keys import find
 from .refusals import RefusedError
+from .scope import Scope
 from .state import state_of
-from .tables import Key, Scope
+from .tables import Key
 
 _ORDER = list(Scope)
 _LOCAL = ("localhost", "127.0.0.1", "[::1]", "::1")

@@ -14,8 +14,9 @@ from .audit import note
 from .metrics import rendered
 from .posting import Limit, Reading
 from .refusals import documented
+from .scope import Scope
 from .state import state_of
-from .tables import Change, Scope
+from .tables import Change
 from .views import ChangeView, KeyView, NewKeyView, Page
 
 router = APIRouter(tags=["service"])

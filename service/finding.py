@@ -14,10 +14,11 @@ from starlette.concurrency import run_in_threadpool
 from ..datasets.records import ErrorType, VerdictStatus
 from .bodies import NDJSON
 from .database import Database
+from .job_state import ENDED, JobState
 from .posting import Limit, Reading, find
 from .refusals import documented, not_found
 from .state import state_of
-from .tables import ENDED, Item, Job, JobState
+from .tables import Item, Job
 from .uploads import parse, read_row
 from .views import CaseView, JobView, Page, VerdictView
 

@@ -12,8 +12,9 @@ from ..datasets.errors import ConfigError, InputError
 from .audit import note
 from .config import ServiceConfig
 from .database import Database, now
+from .job_state import ENDED, JobState
 from .queue import Line
-from .tables import ENDED, Answered, Item, Job, JobState, Key, Rejected
+from .tables import Answered, Item, Job, Key, Rejected
 from .uploads import Bad, Good
 
 _BATCH = 2000

@@ -18,9 +18,9 @@ from ..loop.rollout import load_rollout
 from .access import Caller, scoped
 from .bodies import EXAMPLE, SOLUTION
 from .refusals import RefusedError, documented
+from .scope import Scope
 from .spool import read_body
 from .state import State, state_of
-from .tables import Scope
 from .uploads import parse, read_row
 from .views import FoundView, PanelView
 

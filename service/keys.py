@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from ..datasets.errors import InputError
 from .database import now
-from .tables import Key, Scope
+from .scope import Scope
+from .tables import Key
 
 _PREFIX = "ff"
 

@@ -11,8 +11,9 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 
 from .database import Database
+from .job_state import JobState
 from .queue import Line
-from .tables import Job, JobState, Tally, Worker
+from .tables import Job, Tally, Worker
 from .tallies import BUCKET, BUCKETS, JUDGED, PANELS, SECONDS, TOKENS, USD, VERDICTS
 
 _COUNTERS = {

@@ -12,11 +12,13 @@ from starlette.concurrency import run_in_threadpool
 
 from .access import Caller, scoped
 from .bodies import UPLOAD
+from .job_state import JobState
 from .jobs import Jobs, NoSolutionsError, Wanted
 from .refusals import RefusedError, documented, not_found
+from .scope import Scope
 from .spool import spooled
 from .state import state_of
-from .tables import Job, JobState, Rejected, Scope
+from .tables import Job, Rejected
 from .uploads import read_upload
 from .views import JobView, Page, RejectedView
 

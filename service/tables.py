@@ -4,7 +4,6 @@
 """
 
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, ForeignKey, Index, Integer, String, Text
@@ -24,30 +23,6 @@ class Time(TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Return a time with its zone."""
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
-
-
-class JobState(StrEnum):
-    """How far a job is."""
-
-    UPLOADING = "uploading"
-    """Its rows are still being written; nobody sees it."""
-    QUEUED = "queued"
-    RUNNING = "running"
-    DONE = "done"
-    CANCELLED = "cancelled"
-    STOPPED = "stopped"
-    """By its budget, or by something that a person can mend; it can be resumed."""
-
-
-ENDED = (JobState.DONE, JobState.CANCELLED, JobState.STOPPED)
-
-
-class Scope(StrEnum):
-    """What a key is good for; each includes those before it."""
-
-    READ = "read"
-    JUDGE = "judge"
-    ADMIN = "admin"
 
 
 class Base(DeclarativeBase):

@@ -25,9 +25,10 @@ from ..judge.members import Member, assemble, members, price
 from ..judge.panel import PanelJudge
 from ..judge.voting import USABLE
 from .database import Database, now
+from .job_state import JobState
 from .jobs import has_budget, remaining
 from .queue import Line
-from .tables import Item, Job, JobState
+from .tables import Item, Job
 from .tallies import BUCKET, BUCKETS, JUDGED, PANELS, SECONDS, TOKENS, USD, VERDICTS, Counts, add
 from .uploads import parse, read_row
 

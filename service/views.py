@@ -1,12 +1,16 @@
 """What the API shows of jobs, verdicts and keys."""
 
 from datetime import datetime
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from ..datasets.records import ErrorType, VerdictStatus
-from .tables import Change, Job, JobState, Key, Scope
+from .job_state import JobState
+from .scope import Scope
+
+if TYPE_CHECKING:
+    from .tables import Change, Job, Key
 
 T = TypeVar("T")
 
@@ -51,7 +55,7 @@ class JobView(View):
     ended_at: datetime | None
 
     @classmethod
-    def of(cls, job: Job) -> Self:
+    def of(cls, job: "Job") -> Self:
         """Show a job."""
         return cls.model_validate(job, from_attributes=True)
 
@@ -123,7 +127,7 @@ class KeyView(View):
     revoked_at: datetime | None
 
     @classmethod
-    def of(cls, key: Key) -> Self:
+    def of(cls, key: "Key") -> Self:
         """Show a key."""
         return cls.model_validate(key, from_attributes=True)
 
@@ -146,6 +150,6 @@ class ChangeView(View):
     detail: dict[str, Any]
 
     @classmethod
-    def of(cls, change: Change) -> Self:
+    def of(cls, change: "Change") -> Self:
         """Show an entry."""
         return cls.model_validate(change, from_attributes=True)

@@ -29,7 +29,7 @@ _LOST = timedelta(seconds=30)
 """After so long without a sign of life a worker counts as gone."""
 _TURNS = 2
 """Turns that one worker takes at the same time: while one waits, the other judges."""
-_POLL = 0.2
+_POLL = 1.0
 _GRACE = 20
 _RECOVERIES = 1_000_000
 """A turn is as often taken anew as its worker is killed."""

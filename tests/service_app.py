@@ -11,8 +11,9 @@ from firstfault.service.database import Database
 from firstfault.service.jobs import Jobs
 from firstfault.service.keys import make
 from firstfault.service.queue import Line
+from firstfault.service.scope import Scope
 from firstfault.service.state import State
-from firstfault.service.tables import Job, Scope
+from firstfault.service.tables import Job
 from firstfault.service.turns import Turns
 
 RIGHT = {"id": "right", "problem": "What is 2 + 2?", "steps": ["2 + 2 = 4", "The answer is 4"]}

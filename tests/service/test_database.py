@@ -54,7 +54,7 @@ def test_one_that_does_not_answer_is_one_line_without_its_password():
 
 def test_a_change_that_fails_leaves_nothing(url: str):
     from firstfault.service.keys import listed, make
-    from firstfault.service.tables import Scope
+    from firstfault.service.scope import Scope
 
     database = Database(url)
     database.migrate()
@@ -90,7 +90,7 @@ def test_several_may_migrate_at_the_same_time(url: str):
 
 def test_times_keep_their_zone(url: str):
     from firstfault.service.keys import listed, make
-    from firstfault.service.tables import Scope
+    from firstfault.service.scope import Scope
 
     database = Database(url)
     database.migrate()

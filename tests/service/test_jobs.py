@@ -8,7 +8,9 @@ import pytest
 from firstfault.datasets.store import write_records
 from firstfault.judge.config import JudgeConfig
 from firstfault.service.config import ServiceConfig
-from firstfault.service.tables import Job, JobState, Scope
+from firstfault.service.job_state import JobState
+from firstfault.service.scope import Scope
+from firstfault.service.tables import Job
 from hostile import Hostile
 from killed_service import failing, rows
 from service_app import RIGHT, WRONG, App

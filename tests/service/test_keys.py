@@ -6,7 +6,7 @@ import pytest
 from firstfault.datasets.errors import InputError
 from firstfault.service.database import Database
 from firstfault.service.keys import find, listed, make, revoke
-from firstfault.service.tables import Scope
+from firstfault.service.scope import Scope
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import inspect, text
