@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from .options import Json, tell
-from .serving import DATA, Data, Db, service
+from .serving import DATA, RUNS, Data, Db, service
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -90,7 +90,7 @@ def revoke(
 
 @contextmanager
 def _session(data: Path, db: str | None) -> "Generator[Session]":
-    place = service().Place(data, db)
+    place = service().Place(data, db, RUNS)
     from ..service.database import Database
 
     data.mkdir(parents=True, exist_ok=True, mode=0o700)

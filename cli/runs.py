@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..datasets.errors import ConfigError
-from .options import Json, Set
+from .options import Json, Set, tell
 
 if TYPE_CHECKING:
     from ..loop.config import RunConfig
@@ -36,6 +36,9 @@ def run(
         typer.Option(help="Folder of the run; runs/NAME of the file when left out.", show_default=False),
     ] = None,
     overrides: Set = None,
+    until: Annotated[
+        str | None, typer.Option(help="Last stage to do, e.g. curate; all when left out.", show_default=False)
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Spend without a budget.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -49,7 +52,7 @@ def run(
                 f"judge.budget: none, and asking {member.model} may cost money",
                 hint="Set one, e.g. --set judge.budget.usd=5, or say --yes",
             )
-    _run(read, out or Path("runs") / config.stem, as_json)
+    _run(read, out or Path("runs") / config.stem, as_json, until)
 
 
 def report(path: RunPath, as_json: Json = False) -> None:
@@ -71,10 +74,14 @@ def show(path: RunPath, as_json: Json = False) -> None:
     _show(read_report(path), path, as_json)
 
 
-def _run(config: "RunConfig", out: Path, as_json: bool) -> None:
+def _run(config: "RunConfig", out: Path, as_json: bool, until: str | None = None) -> None:
     from ..loop.run import run as run_loop
 
-    _show(run_loop(config, out, command=_command()), out, as_json)
+    made = run_loop(config, out, command=_command(), until=until)
+    if made is not None:
+        _show(made, out, as_json)
+    else:
+        tell(as_json, {"out": str(out), "until": until}, f"Done until {until}; nothing to report yet. {out}")
 
 
 def _show(made: "Report", path: Path, as_json: bool) -> None:

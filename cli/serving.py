@@ -30,7 +30,9 @@ Db = Annotated[
 ConfigFile = Annotated[
     Path | None, typer.Option(help="YAML file with panels and limits.", show_default=False)
 ]
+RunsFolder = Annotated[Path, typer.Option("--runs", help="Folder of the runs to show and work on.")]
 DATA = Path("firstfault-data")
+RUNS = Path("runs")
 _MOST = 4
 _LOCAL = ("127.", "::1")
 
@@ -39,6 +41,7 @@ def serve(
     data: Data = DATA,
     db: Db = None,
     config: ConfigFile = None,
+    runs: RunsFolder = RUNS,
     host: Annotated[str, typer.Option(help="Interface; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is free.")] = 8400,
     workers: Annotated[
@@ -60,7 +63,7 @@ def serve(
 
     serving = service()
     read = _read(config)
-    place = serving.Place(data, db)
+    place = serving.Place(data, db, runs)
     count = workers if workers is not None else min(_MOST, os.cpu_count() or 1)
     with terminating(), listen(host, port) as bound:
         is_local = bound.getsockname()[0].startswith(_LOCAL)
@@ -89,6 +92,7 @@ def worker(
     data: Data = DATA,
     db: Db = None,
     config: ConfigFile = None,
+    runs: RunsFolder = RUNS,
     name: Annotated[
         str, typer.Option(help="Of this worker. One that comes back under its name goes on at once.")
     ] = "worker",
@@ -99,7 +103,7 @@ def worker(
     from ..service.database import Database
     from ..service.worker import work
 
-    place = serving.Place(data, db)
+    place = serving.Place(data, db, runs)
     read = _read(config)
     database = Database(place.url)
     try:
@@ -107,6 +111,7 @@ def worker(
             database,
             read,
             place.ledger,
+            place.runs,
             name,
             lambda: tell_aside(f"Worker {name} works."),
             ends_with_stdin=ends_with_stdin,

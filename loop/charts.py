@@ -106,6 +106,11 @@ def axis(scale: Scale) -> Markup:
     return _svg(18, "", drawn)
 
 
+def depth(share: float) -> str:
+    """Return the class that shades something by a share; pages may then forbid styles in attributes."""
+    return f"d{round(40 * max(0.0, min(1.0, share)))}"
+
+
 def bar(role: Role, share: Interval, scale: Scale, label: str) -> Markup:
     """Draw a share as a bar from the left with its 95% whisker."""
     return _svg(

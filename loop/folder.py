@@ -16,7 +16,7 @@ sensitivity.json, mixed.yaml which modules are fragile, and a recipe that keeps 
 facts/STAGE.json             figures of a stage that are not records
 ledger.sqlite                what language models were asked and have answered
 report.html, report.json
-work/                        journals of unfinished stages
+work/                        journals of unfinished stages, and where the run stands
 """
 
 import fcntl
@@ -135,6 +135,11 @@ class RunFolder:
     def engine_log(self) -> Path:
         """What the servers that were started for this run have written."""
         return self.path / "work" / "vllm.log"
+
+    @property
+    def standing_path(self) -> Path:
+        """Where the run stands while it works."""
+        return self.path / "work" / "standing.json"
 
     def facts_path(self, stage: str) -> Path:
         """Figures of a stage."""

@@ -20,31 +20,36 @@ from .heat import heat_view
 from .report import ErrorMix, Regression, Report, Role
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    from jinja2 import Environment, Template
 
-_TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parent / "templates"
 _TEMPLATE = "report.html.jinja"
 
 
 def render(report: Report) -> str:
     """Return the page."""
-    return _template().render(_context(report))
+    return _template().render(context(report))
 
 
 @cache
 def _template() -> "Template":
+    return environment(TEMPLATES).get_template(_TEMPLATE)
+
+
+def environment(*folders: Path) -> "Environment":
+    """Return what renders templates: all that they show is escaped, and their filters make it harmless."""
     # Imported here: the terminal needs no templates.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(
+    made = Environment(
         autoescape=True,
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=FileSystemLoader(folders),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(_filters())
-    return environment.get_template(_TEMPLATE)
+    made.filters.update(_filters())
+    return made
 
 
 def _filters() -> dict[str, Any]:
@@ -55,22 +60,25 @@ def _filters() -> dict[str, Any]:
         "p_value": wording.p_value,
         "size": wording.size,
         "duration": wording.duration,
-        "shown": _shown,
+        "shown": shown,
+        "depth": charts.depth,
         "counted": wording.count,
     }
 
 
-def _shown(text: object, most: int = 1200) -> str:
+def shown(text: object, most: int = 1200) -> str:
+    """Return untrusted text as it may be shown, but for the escaping."""
     # Clipped first: nobody waits for a megabyte to be cleaned and thrown away.
     return harmless(clip(str(text), most))
 
 
-def _context(report: Report) -> dict[str, Any]:
+def context(report: Report) -> dict[str, Any]:
+    """Return what the templates of a report are rendered with."""
     return {
         "report": report,
-        "title": _shown(wording.title(report), 300),
-        "summary": [_shown(sentence) for sentence in wording.summary(report)],
-        "tuned": _shown(tuned) if (tuned := wording.format_tuning(report)) else None,
+        "title": shown(wording.title(report), 300),
+        "summary": [shown(sentence) for sentence in wording.summary(report)],
+        "tuned": shown(tuned) if (tuned := wording.format_tuning(report)) else None,
         "roles": wording.ROLES,
         "plot": _accuracy_plot(report),
         "mix": _mix(report),

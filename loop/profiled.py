@@ -52,9 +52,9 @@ def shaded(regression: Regression, cell: Cell) -> Markup:
             continue
         parts += [
             Markup.escape(harmless(cell.text[done:start])),
-            Markup('<mark{} style="--kl:{}" title="{}">{}</mark>').format(
-                Markup(' class="parting"') if parting is not None and place == parting.token else "",
-                f"{min(1.0, token.kl / LOUD):.2f}",
+            Markup('<mark class="{}{}" title="{}">{}</mark>').format(
+                "parting " if parting is not None and place == parting.token else "",
+                charts.depth(token.kl / LOUD),
                 f"KL divergence {token.kl:.2f} nats",
                 harmless(cell.text[start:end]),
             ),

@@ -39,12 +39,31 @@ class Bar(Protocol):
         ...
 
 
+class Watcher(Protocol):
+    """Told of every task beside the terminal."""
+
+    def begin(self, what: str, total: int | None) -> None:
+        """A task begins."""
+        ...
+
+    def advance(self, more: int) -> None:
+        """So much more of it is done."""
+        ...
+
+    def say(self, note: str) -> None:
+        """A few words are shown beside it."""
+        ...
+
+
 class Reporter:
     """Shows what a run is at.
 
     Args:
         console: Where to; standard error when left out.
     """
+
+    watcher: Watcher | None = None
+    """Told besides."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True)
@@ -64,6 +83,15 @@ class Reporter:
         Yields:
             What to call with every bit of work done.
         """
+        with self._shown(what, total) as bar:
+            if self.watcher is None:
+                yield bar
+            else:
+                self.watcher.begin(what, total)
+                yield _Watched(bar, self.watcher)
+
+    @contextmanager
+    def _shown(self, what: str, total: int | None) -> Generator[Bar]:
         if not self._console.is_terminal:
             started, plain = time.monotonic(), _Plain()
             yield plain
@@ -83,6 +111,20 @@ class Reporter:
             bar = bars.add_task(what, total=total, note="")
             yield _Shown(bars, bar)
             bars.update(bar, total=total or 1, completed=total or 1)
+
+
+class _Watched:
+    def __init__(self, bar: Bar, watcher: Watcher) -> None:
+        self._bar = bar
+        self._watcher = watcher
+
+    def __call__(self, more: int) -> None:
+        self._bar(more)
+        self._watcher.advance(more)
+
+    def note(self, text: str) -> None:
+        self._bar.note(text)
+        self._watcher.say(text)
 
 
 class _Plain:

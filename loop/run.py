@@ -5,9 +5,11 @@ again; what a stage has finished before it was killed is in its journal. So the 
 on where the last one ended, and ends with the same result.
 """
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+from ..datasets.errors import ConfigError
 from ..datasets.records import Split
 from .config import RunConfig
 from .curation import curate, renew
@@ -31,6 +33,7 @@ from .stages import (
     solve,
     solve_failures,
 )
+from .standing import STAGES, Keeper
 from .summary import summarise
 from .truth import measure_judges
 from .tuning import tune_format
@@ -38,21 +41,41 @@ from .tuning import tune_format
 __all__ = ["run"]
 
 
-def run(config: RunConfig, path: Path, reporter: Reporter | None = None, *, command: str = "") -> Report:
+_TELLING = STAGES.index("solve")
+"""From this stage on there is something to report."""
+_NEWS = 30.0
+"""Seconds since the last report after which another is worth its time."""
+
+
+def run(
+    config: RunConfig,
+    path: Path,
+    reporter: Reporter | None = None,
+    *,
+    command: str = "",
+    until: str | None = None,
+) -> Report | None:
     """Run a configuration in a folder, or go on with it.
+
+    The report is written anew now and then, after a stage: it can be looked at meanwhile.
 
     Args:
         config: What to do.
         path: The run folder.
         reporter: Where progress is shown; standard error when left out.
         command: What the report says to type to get it again.
+        until: The last stage to do; all when left out.
 
     Returns:
-        The report; `report.html` and `report.json` are in the folder.
+        The report as far as the run went; `report.html` and `report.json` are in the folder. `None` if
+        nothing is measured yet.
 
     Raises:
+        ConfigError: If there is no such stage.
         FirstFaultError: If the configuration or what it names can't be used.
     """
+    if until is not None and until not in STAGES:
+        raise ConfigError(f"--until: there is no stage {until!r}", hint=f"Known are {', '.join(STAGES)}")
     import torch
 
     # Processors are slow with numbers next to zero. Before any thread starts: threads take it over.
@@ -95,25 +118,31 @@ def run(config: RunConfig, path: Path, reporter: Reporter | None = None, *, comm
             for model in (FULL_PRECISION, name, after):
                 judge(models, folder, reporter, model, Split.HELD_OUT)
 
-        stages: list[tuple[str, Callable[[], None]]] = [
-            ("problems", lambda: make_problems(config, folder)),
-            ("examples", choose_solved),
-            ("tune format", lambda: tune_format(models, folder, reporter)),
-            ("quantize", lambda: quantize_variants(models, folder, reporter)),
-            ("solve", solve_held_out),
-            ("mine", solve_mining),
-            ("judge", lambda: judge(models, folder, reporter, name, Split.MINING)),
-            ("curate", make_pairs),
-            ("restore", lambda: restore(models, folder, reporter)),
-            ("recover", recover),
-            ("explain", judge_held_out),
-            ("inspect", lambda: inspect_solutions(config, folder, reporter)),
-            ("diverge", lambda: diverge(models, folder, reporter)),
-            ("agree", lambda: measure_judges(config, folder)),
-        ]
-        for stage, work in stages:
-            with folder.timed(stage):
-                work()
-        report = summarise(config, folder, command=command)
-        write_report(report, path)
+        works: dict[str, Callable[[], None]] = {
+            "problems": lambda: make_problems(config, folder),
+            "examples": choose_solved,
+            "tune format": lambda: tune_format(models, folder, reporter),
+            "quantize": lambda: quantize_variants(models, folder, reporter),
+            "solve": solve_held_out,
+            "mine": solve_mining,
+            "judge": lambda: judge(models, folder, reporter, name, Split.MINING),
+            "curate": make_pairs,
+            "restore": lambda: restore(models, folder, reporter),
+            "recover": recover,
+            "explain": judge_held_out,
+            "inspect": lambda: inspect_solutions(config, folder, reporter),
+            "diverge": lambda: diverge(models, folder, reporter),
+            "agree": lambda: measure_judges(config, folder),
+        }
+        keeper = reporter.watcher = Keeper(folder.standing_path, STAGES)
+        report = None
+        last = STAGES.index(until or STAGES[-1])
+        told = time.monotonic()
+        for place, stage in enumerate(STAGES[: last + 1]):
+            with folder.timed(stage), keeper.during(stage):
+                works[stage]()
+            if place >= _TELLING and (place == last or time.monotonic() - told > _NEWS):
+                report = summarise(config, folder, command=command)
+                write_report(report, path)
+                told = time.monotonic()
         return report

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -15,6 +16,8 @@ from .state import state_of
 from .tables import Key
 
 _ORDER = list(Scope)
+COOKIE = "firstfault_key"
+"""Where a browser keeps the key that a person signed in with."""
 _LOCAL = ("localhost", "127.0.0.1", "[::1]", "::1")
 
 
@@ -33,7 +36,7 @@ async def caller(request: Request) -> Caller:
         RefusedError: If a key is needed and there is none, or one that is unknown or revoked.
     """
     state = state_of(request)
-    sent = _sent(request)
+    sent = _sent(request) or _kept(request)
     if sent:
         key = await run_in_threadpool(_find, state.database, sent)
         if key is not None:
@@ -74,6 +77,20 @@ def _find(database: Database, sent: str) -> Key | None:
 def _sent(request: Request) -> str:
     _, _, credentials = request.headers.get("authorization", "").partition(" ")
     return credentials.strip()
+
+
+def _kept(request: Request) -> str:
+    """The key that a browser keeps, which it also sends where a page of another site leads it.
+
+    Raises:
+        RefusedError: If another site would change something with it.
+    """
+    kept = request.cookies.get(COOKIE, "")
+    origin = request.headers.get("origin")
+    is_other = origin is not None and urlsplit(origin).netloc != request.url.netloc
+    if kept and request.method not in ("GET", "HEAD") and is_other:
+        raise RefusedError(HTTPStatus.FORBIDDEN, "a page of another site may not do that", hint="Use our own")
+    return kept
 
 
 def _refuse_other_sites(request: Request) -> None:

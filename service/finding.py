@@ -5,25 +5,26 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Annotated, Any, cast
 
 import anyio
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy import select
 from sqlalchemy.orm import defer
 from starlette.concurrency import run_in_threadpool
 
 from ..datasets.records import ErrorType, VerdictStatus
+from ..judge.case import Case
 from .bodies import NDJSON
 from .database import Database
 from .job_state import ENDED, JobState
 from .posting import Limit, Reading, find
 from .refusals import documented, not_found
+from .searching import LARGEST, Wanted, wanted
 from .state import state_of
 from .tables import Item, Job
 from .uploads import parse, read_row
 from .views import CaseView, JobView, Page, VerdictView
 
 router = APIRouter(prefix="/v1", tags=["verdicts"])
-_LARGEST = 2**31 - 1
 _AT_ONCE = 500
 _PAUSE = 0.3
 _PATIENCE = 15.0
@@ -34,30 +35,19 @@ _PATIENCE = 15.0
 def listed(
     request: Request,
     _: Reading,
-    job: Annotated[str | None, Query(max_length=40, pattern=r"^[0-9a-z-]+$")] = None,
-    status: VerdictStatus | None = None,
-    error_type: ErrorType | None = None,
-    first_fault: Annotated[int | None, Query(ge=0, le=_LARGEST, description="0-based.")] = None,
-    needs_review: Annotated[bool | None, Query(description="The judges disagree, or are unsure.")] = None,
-    after: Annotated[int, Query(ge=0, le=_LARGEST)] = 0,
+    sought: Annotated[Wanted, Depends(wanted)],
+    after: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
     limit: Limit = 50,
 ) -> Response:
-    """List verdicts, of one job or of all, in the order in which solutions came."""
-    query = select(Item).options(defer(Item.row)).where(Item.id > after, Item.status.is_not(None))
-    wanted = {
-        Item.job_id: job,
-        Item.status: status and status.value,
-        Item.error_type: error_type and error_type.value,
-        Item.first_fault: first_fault,
-        Item.needs_review: needs_review,
-    }
-    for column, value in wanted.items():
-        if value is not None:
-            query = query.where(column == value)
-    with state_of(request).database.session() as session:
-        if job is not None and session.get(Job, job) is None:
-            raise not_found("job", job)
-        found = session.scalars(query.order_by(Item.id).limit(limit + 1)).all()
+    """List verdicts, of one run, one job or all, in the order in which solutions came."""
+    state = state_of(request)
+    if sought.run is not None and state.runs.find(sought.run) is None:
+        raise not_found("run", sought.run)
+    with state.database.session() as session:
+        if sought.job is not None and session.get(Job, sought.job) is None:
+            raise not_found("job", sought.job)
+        query = sought.within().options(defer(Item.row), defer(Item.context))
+        found = session.scalars(query.where(Item.id > after).order_by(Item.id).limit(limit + 1)).all()
     shown = [view(item) for item in found[:limit]]
     page = Page(items=shown, next=str(shown[-1].item) if len(found) > limit else None)
     # As it is: FastAPI would check it once more, which takes as long as all the rest.
@@ -66,20 +56,37 @@ def listed(
 
 @router.get("/verdicts/{item}", responses=documented(404, 422))
 def show(request: Request, _: Reading, item: int) -> CaseView:
-    """Show a verdict with the problem, the steps and every vote."""
-    with state_of(request).database.session() as session:
-        found = session.get(Item, item) if 0 <= item <= _LARGEST else None
-    if found is None or found.status is None:
-        raise not_found("verdict", str(item))
-    case = read_row(parse(found.row.encode()), found.number).case
-    assert case is not None
+    """Show a verdict with the problem, the steps, every vote, and what a run knows of it besides."""
+    found = load(request, item)
+    case = case_of(found)
     whole = {
         **view(found).model_dump(mode="json"),
         "problem": case.problem.model_dump(mode="json"),
         "steps": list(case.solution.steps),
         "verdict": _stored(found),
+        **json.loads(found.context or "{}"),
     }
     return CaseView.model_validate(whole)
+
+
+def load(request: Request, item: int) -> Item:
+    """Return a solution that has a verdict.
+
+    Raises:
+        RefusedError: If there is none of that number.
+    """
+    with state_of(request).database.session() as session:
+        found = session.get(Item, item) if 0 <= item <= LARGEST else None
+    if found is None or found.status is None:
+        raise not_found("verdict", str(item))
+    return found
+
+
+def case_of(item: Item) -> Case:
+    """Return what was judged."""
+    case = read_row(parse(item.row.encode()), item.number).case
+    assert case is not None
+    return case
 
 
 @router.get(
@@ -182,6 +189,8 @@ def view(item: Item) -> VerdictView:
         error_type=ErrorType(item.error_type) if item.error_type else None,
         confidence=item.confidence,
         needs_review=bool(item.needs_review),
+        judge=item.judge or "",
+        disagree=bool(item.disagree),
         rationale=verdict["rationale"] or verdict["reason"] or "",
         usd=item.usd,
     )
@@ -201,7 +210,7 @@ def _after(database: Database, job_id: str, last: int) -> Sequence[Item]:
     with database.session() as session:
         return session.scalars(
             select(Item)
-            .options(defer(Item.row))
+            .options(defer(Item.row), defer(Item.context))
             .where(Item.job_id == job_id, Item.number > last)
             .order_by(Item.number)
             .limit(_AT_ONCE)

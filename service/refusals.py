@@ -1,11 +1,11 @@
 """How the API says no: problem details (RFC 9457), with the hints of the command line."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
@@ -75,59 +75,74 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def answer(error: RefusedError) -> JSONResponse:
     """Make the response that says no."""
-    body = Refusal(
+    headers = {**error.headers, "content-type": MEDIA_TYPE}
+    return JSONResponse(refusal(error).model_dump(), error.status.value, headers=headers)
+
+
+def refusal(error: RefusedError) -> Refusal:
+    """Describe a refusal."""
+    return Refusal(
         title=error.status.phrase,
         status=error.status.value,
         detail=str(error),
         hint=error.hint,
         errors=error.errors,
     )
-    return JSONResponse(
-        body.model_dump(), error.status.value, headers={**error.headers, "content-type": MEDIA_TYPE}
-    )
 
 
-def install(app: FastAPI) -> None:
-    """Make every failure of an app a problem document."""
+def install(app: FastAPI, page: Callable[[Request, RefusedError], Response]) -> None:
+    """Make every failure of an app a problem document, or a page for those who look at pages.
 
-    async def refused(_: Request, error: Exception) -> JSONResponse:
+    Args:
+        app: The application.
+        page: Makes the page.
+    """
+
+    def say(request: Request, error: RefusedError) -> Response:
+        is_page = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/v1")
+        return page(request, error) if is_page else answer(error)
+
+    async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, RefusedError)
-        return answer(error)
+        return say(request, error)
 
-    async def mendable(_: Request, error: Exception) -> JSONResponse:
+    async def mendable(request: Request, error: Exception) -> Response:
         assert isinstance(error, FirstFaultError)
         status = (
             HTTPStatus.BAD_GATEWAY if isinstance(error, EndpointError) else HTTPStatus.UNPROCESSABLE_ENTITY
         )
-        return answer(RefusedError(status, str(error), hint=error.hint))
+        return say(request, RefusedError(status, str(error), hint=error.hint))
 
-    async def malformed(_: Request, error: Exception) -> JSONResponse:
+    async def malformed(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         errors = [f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors()]
-        return answer(
+        return say(
+            request,
             RefusedError(
                 HTTPStatus.UNPROCESSABLE_ENTITY,
                 errors[0] if errors else "the request is malformed",
                 hint="/openapi.json says what is expected",
                 errors=errors,
-            )
+            ),
         )
 
-    async def http(_: Request, error: Exception) -> JSONResponse:
+    async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         status = HTTPStatus(error.status_code)
-        return answer(
+        return say(
+            request,
             RefusedError(
                 status, str(error.detail), hint="/openapi.json lists the paths", headers=error.headers
-            )
+            ),
         )
 
-    async def bug(request: Request, error: Exception) -> JSONResponse:
+    async def bug(request: Request, error: Exception) -> Response:
         _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return answer(
+        return say(
+            request,
             RefusedError(
                 HTTPStatus.INTERNAL_SERVER_ERROR, "a bug of the service", hint="Its log holds the traceback"
-            )
+            ),
         )
 
     app.add_exception_handler(RefusedError, refused)

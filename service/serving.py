@@ -20,6 +20,7 @@ from .config import ServiceConfig
 from .database import Database
 from .jobs import Jobs
 from .queue import Line
+from .runs import Runs
 from .state import State
 
 _RESTART = 1.0
@@ -41,6 +42,8 @@ class Place(NamedTuple):
     """Its folder."""
     db: str | None
     """URL of its database; a file in the folder when left out."""
+    runs: Path
+    """Folder of the runs that it shows."""
 
     @property
     def url(self) -> str:
@@ -91,6 +94,7 @@ class Workers:
     def _keep(self, name: str) -> None:
         command = [sys.executable, "-m", "firstfault.cli.main", "worker", "--name", name]
         command += ["--data", str(self._place.data.resolve()), "--ends-with-stdin"]
+        command += ["--runs", str(self._place.runs.resolve())]
         if self._config is not None:
             command += ["--config", str(self._config.resolve())]
         # Not on the command line, which every user of the machine can read: a URL holds a password.
@@ -147,6 +151,7 @@ def serve(
             database,
             config,
             jobs,
+            Runs(place.runs),
             line,
             place.ledger,
             needs_keys,

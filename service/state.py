@@ -10,6 +10,7 @@ from .config import ServiceConfig
 from .database import Database
 from .jobs import Jobs
 from .queue import Line
+from .runs import Runs
 
 
 class State(NamedTuple):
@@ -18,6 +19,7 @@ class State(NamedTuple):
     database: Database
     config: ServiceConfig
     jobs: Jobs
+    runs: Runs
     line: Line
     ledger: Path
     needs_keys: bool

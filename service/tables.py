@@ -32,6 +32,7 @@ class Base(DeclarativeBase):
         datetime: Time(),
         str: String(),
         dict[str, Any]: JSON(),
+        list[str]: JSON(),
     }
 
 
@@ -84,6 +85,12 @@ class Job(Base):
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
+    voters: Mapped[list[str] | None]
+    """Names of its judges, once it is judged."""
+    run: Mapped[str | None] = mapped_column(index=True)
+    """The run whose verdicts these are; none of what was posted."""
+    stamp: Mapped[str | None]
+    """Of the run's files when they were read."""
 
 
 class Item(Base):
@@ -96,6 +103,7 @@ class Item(Base):
         Index("ix_items_error_type", "error_type", "id"),
         Index("ix_items_job_status", "job_id", "status", "id"),
         Index("ix_items_job_error_type", "job_id", "error_type", "id"),
+        Index("ix_items_disagree", "disagree", "id"),
     )
 
     id: Mapped[int] = mapped_column(_SERIAL, primary_key=True, autoincrement=True)
@@ -115,6 +123,48 @@ class Item(Base):
     verdict: Mapped[str | None] = mapped_column(Text)
     """The whole record with its votes: JSON."""
     judged_at: Mapped[datetime | None]
+    judge: Mapped[str | None]
+    """Whose verdict it is: one judge's, the panel's, or people's."""
+    disagree: Mapped[bool | None]
+    """Whether its judges found different things."""
+    context: Mapped[str | None] = mapped_column(Text)
+    """What a run knows of it besides: full precision's solution, reviews, the pair. JSON."""
+
+
+class Vote(Base):
+    """What one of several judges found on a solution."""
+
+    __tablename__ = "votes"
+    __table_args__ = (Index("ix_votes_judge", "judge", "item_id"),)
+
+    item_id: Mapped[int] = mapped_column(ForeignKey("items.id", ondelete="CASCADE"), primary_key=True)
+    place: Mapped[int] = mapped_column(primary_key=True)
+    """0-based, in the order in which judges were asked."""
+    judge: Mapped[str]
+    status: Mapped[str]
+    first_fault: Mapped[int | None]
+    error_type: Mapped[str | None]
+
+
+class Task(Base):
+    """Work on a run that somebody started: a command that goes on through crashes."""
+
+    __tablename__ = "tasks"
+    __table_args__ = (Index("ix_tasks_run", "run", "created_at"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    run: Mapped[str]
+    action: Mapped[str]
+    options: Mapped[dict[str, Any]]
+    key_id: Mapped[str | None] = mapped_column(ForeignKey("keys.id"))
+    state: Mapped[str]
+    result: Mapped[dict[str, Any] | None]
+    """What the command said, as `--json` writes it."""
+    reason: Mapped[str | None]
+    """Why it failed."""
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
 
 
 class Rejected(Base):

@@ -9,15 +9,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from ..annotate.engines.endpoint import Budget
 from ..datasets.errors import FirstFaultError
 from ..datasets.records import Verdict, VerdictStatus
-from ..datasets.store import sendable
 from ..judge.case import Judge
 from ..judge.config import JudgeConfig
 from ..judge.llm import is_unasked, why_unasked
@@ -25,6 +24,7 @@ from ..judge.members import Member, assemble, members, price
 from ..judge.panel import PanelJudge
 from ..judge.voting import USABLE
 from .database import Database, now
+from .findings import differ, store
 from .job_state import JobState
 from .jobs import has_budget, remaining
 from .queue import Line
@@ -157,13 +157,13 @@ class Turns:
                 # One judge speaks for itself.
                 said = verdict.votes[0] if len(asked) == 1 else verdict
                 judged.append(_Judged(item, said, price(verdict, asked)))
-        self._store(job, judged, seconds)
+        self._store(job, judged, seconds, [member.judge.name for member in asked])
         return why_unasked(found) or None
 
-    def _store(self, job: Job, judged: Sequence[_Judged], seconds: float) -> None:
+    def _store(self, job: Job, judged: Sequence[_Judged], seconds: float, voters: list[str]) -> None:
         with self._database.session() as session:
             # First the job: whoever has its row is alone with its items.
-            session.execute(update(Job).where(Job.id == job.id).values(done=Job.done))
+            session.execute(update(Job).where(Job.id == job.id).values(voters=voters))
             open_items = set(
                 session.scalars(
                     select(Item.id).where(Item.id.in_([one.item.id for one in judged]), Item.status.is_(None))
@@ -171,7 +171,7 @@ class Turns:
             )
             new = [one for one in judged if one.item.id in open_items]
             if new:
-                session.connection().execute(_UPDATE, [_row(one) for one in new])
+                store(session, [(one.item.id, one.verdict, one.usd) for one in new])
                 _count(session, job, new, seconds)
 
     def _finish(self, job_id: str, starts: int) -> None:
@@ -198,39 +198,6 @@ class Turns:
 
 
 _DUE = (JobState.QUEUED.value, JobState.RUNNING.value)
-_COLUMNS = (
-    "status",
-    "first_fault",
-    "error_type",
-    "confidence",
-    "needs_review",
-    "usd",
-    "verdict",
-    "judged_at",
-)
-_UPDATE = (
-    update(Item.__table__)  # pyright: ignore[reportArgumentType]
-    .where(Item.__table__.c.id == bindparam("key"))
-    .values({name: bindparam(f"new_{name}") for name in _COLUMNS})
-)
-
-
-def _row(one: _Judged) -> dict[str, Any]:
-    verdict = one.verdict
-    values = (
-        verdict.status.value,
-        verdict.first_fault,
-        verdict.error_type.value if verdict.error_type else None,
-        verdict.confidence,
-        verdict.needs_review,
-        one.usd,
-        sendable(verdict.model_dump(mode="json")).decode(),
-        now(),
-    )
-    return {
-        "key": one.item.id,
-        **{f"new_{name}": value for name, value in zip(_COLUMNS, values, strict=True)},
-    }
 
 
 def _count(session: Session, job: Job, new: Sequence[_Judged], seconds: float) -> None:
@@ -251,8 +218,7 @@ def _count(session: Session, job: Job, new: Sequence[_Judged], seconds: float) -
         counts.count(VERDICTS, status=one.verdict.status.value, error_type=kind)
         usable = [vote for vote in one.verdict.votes if vote.status in USABLE]
         if len(usable) > 1:
-            agree = len({(vote.status, vote.first_fault) for vote in usable}) == 1
-            counts.count(PANELS, panel=job.panel, agree=str(agree).lower())
+            counts.count(PANELS, panel=job.panel, agree=str(not differ(usable)).lower())
         usage = one.verdict.usage
         counts.count(TOKENS, usage.prompt_tokens + usage.completion_tokens, panel=job.panel)
     counts.count(USD, usd, panel=job.panel)

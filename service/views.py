@@ -1,7 +1,8 @@
 """What the API shows of jobs, verdicts and keys."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -10,7 +11,7 @@ from .job_state import JobState
 from .scope import Scope
 
 if TYPE_CHECKING:
-    from .tables import Change, Job, Key
+    from .tables import Change, Job, Key, Task
 
 T = TypeVar("T")
 
@@ -84,6 +85,10 @@ class VerdictView(View):
     error_type: ErrorType | None
     confidence: float | None
     needs_review: bool
+    judge: str
+    """Whose verdict it is: one judge's, the panel's, or people's."""
+    disagree: bool
+    """Whether its judges found different things."""
     rationale: str
     """Of an item without a label: the reason."""
     usd: float | None
@@ -96,6 +101,12 @@ class CaseView(VerdictView):
     problem: dict[str, Any]
     steps: list[str]
     verdict: dict[str, Any]
+    full_precision: dict[str, Any] | None = None
+    """Of a run's regression: full precision's solution of the same problem."""
+    reviews: list[dict[str, Any]] = []
+    """What people said of it."""
+    pair: dict[str, Any] | None = None
+    """The preference pair that was made of it."""
 
 
 class FoundView(View):
@@ -105,6 +116,101 @@ class FoundView(View):
     verdict: dict[str, Any]
     """With the panel's votes."""
     usd: float | None
+
+
+class RunState(StrEnum):
+    """How far a run is."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    """Its process has ended before the run; it can be resumed."""
+    FINISHED = "finished"
+
+
+class RunView(View):
+    """A run, as far as it is."""
+
+    name: str
+    state: RunState
+    model: str
+    """Folder name of the full-precision model."""
+    headline: str
+    """The variant that is mined and restored."""
+    problems: str
+    stage: str | None
+    """The one under way."""
+    finished: int
+    """Stages that are finished."""
+    stages: int
+    task: str
+    """What is being done, in words."""
+    done: int
+    total: int | None
+    """Units of work of the task, where known."""
+    started_at: str
+    """When it was last started; ISO 8601, UTC."""
+    usd: float | None
+    """What its language models have cost; `null` if it asked none."""
+    full_precision: float | None
+    """Share of held-out problems solved."""
+    quantized: float | None
+    restored: float | None
+    recovery: float | None
+    """(restored - quantized) / (full precision - quantized)."""
+
+
+class StageView(View):
+    """A stage of a run."""
+
+    name: str
+    state: Literal["waiting", "running", "finished"]
+    seconds: float | None
+    """What it took so far; `null` if it was not begun."""
+
+
+class DatasetView(View):
+    """A run's Silver Bullet set."""
+
+    run: str
+    variant: str
+    train: int
+    """Pairs to restore with."""
+    test: int
+    """Pairs set aside."""
+    error_types: dict[str, int]
+    """Training pairs by error type."""
+
+
+class TaskState(StrEnum):
+    """How far a task is."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class TaskView(View):
+    """A command on a run that somebody started."""
+
+    id: str
+    run: str
+    action: str
+    options: dict[str, Any]
+    state: TaskState
+    result: dict[str, Any] | None
+    """What the command said, as `--json` writes it."""
+    reason: str | None
+    """Why it failed."""
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+    @classmethod
+    def of(cls, task: "Task") -> Self:
+        """Show a task."""
+        return cls.model_validate(task, from_attributes=True)
 
 
 class PanelView(View):

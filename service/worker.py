@@ -4,6 +4,7 @@ Several may work on one database. One that comes back under its name goes on wit
 those of one that does not come back are taken over by the others.
 """
 
+import fcntl
 import logging
 import os
 import signal
@@ -20,7 +21,9 @@ from ..judge.case import Judge
 from ..loop.rollout import load_rollout
 from .config import ServiceConfig
 from .database import Database, now
+from .indexing import Index
 from .queue import BUDGETED, QUEUE, TURN, VERSION, Line
+from .runs import Runs
 from .tables import Worker
 from .turns import Turns
 
@@ -30,6 +33,8 @@ _LOST = timedelta(seconds=30)
 _TURNS = 2
 """Turns that one worker takes at the same time: while one waits, the other judges."""
 _POLL = 1.0
+_LOOK = 2.0
+"""Seconds between looks at the runs."""
 _GRACE = 20
 _RECOVERIES = 1_000_000
 """A turn is as often taken anew as its worker is killed."""
@@ -40,6 +45,7 @@ def work(
     database: Database,
     config: ServiceConfig,
     ledger: Path,
+    runs: Path,
     name: str,
     ready: Callable[[], object],
     *,
@@ -51,6 +57,7 @@ def work(
         database: The service's, migrated.
         config: Names the model of the rollout judge.
         ledger: Where answers of endpoints are kept.
+        runs: Folder of runs, whose verdicts are brought into the database.
         name: Of this worker; no other may have it.
         ready: Called once it works.
         ends_with_stdin: Whether it also stops when standard input ends: whoever started it is gone.
@@ -64,6 +71,7 @@ def work(
     with Grader() as grader:
         turns = Turns(database, line, ledger, _rollout(config, grader))
         _launch(database, name, turns)
+        threading.Thread(target=_index, args=(Index(database, Runs(runs)), runs, stop), daemon=True).start()
         ready()
         while True:
             _beat(database, line, name)
@@ -107,6 +115,25 @@ def _beat(database: Database, line: Line, name: str) -> None:
         living = list(session.scalars(select(Worker.name).where(Worker.seen_at > now() - _LOST)))
     if adopted := line.adopt(living):
         _LOG.warning("%d turns of workers that are gone are in line again", adopted)
+
+
+def _index(index: Index, runs: Path, stop: threading.Event) -> None:
+    """Keep the runs' verdicts in the database as they are in the files; one worker of a folder does."""
+    while not stop.wait(_LOOK):
+        if not runs.is_dir():
+            continue
+        handle = os.open(runs, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            while not stop.is_set():
+                index.refresh()
+                stop.wait(_LOOK)
+        except BlockingIOError:
+            continue
+        except Exception:
+            _LOG.exception("runs could not be looked through")
+        finally:
+            os.close(handle)
 
 
 def _rollout(config: ServiceConfig, grader: Grader) -> Callable[[], Judge]:

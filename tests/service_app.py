@@ -11,6 +11,7 @@ from firstfault.service.database import Database
 from firstfault.service.jobs import Jobs
 from firstfault.service.keys import make
 from firstfault.service.queue import Line
+from firstfault.service.runs import Runs
 from firstfault.service.scope import Scope
 from firstfault.service.state import State
 from firstfault.service.tables import Job
@@ -39,11 +40,13 @@ class App:
         self.line = Line(self.database)
         self.jobs = Jobs(self.database, self.line, self.config)
         self.ledger = folder / "ledger.sqlite"
+        self.runs = Runs(folder / "runs")
         limiter = CapacityLimiter(self.config.limits.judging)
         state = State(
             self.database,
             self.config,
             self.jobs,
+            self.runs,
             self.line,
             self.ledger,
             needs_keys,

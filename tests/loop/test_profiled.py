@@ -31,13 +31,11 @@ def test_divergent_tokens_are_shaded_in_their_step_and_the_parting_is_framed(exa
     text = "The neighbours get 5 * 3 = 18 jars."
     shown = shaded(example, Cell(3, text, "fault"))
     assert re.sub("<[^>]*>", "", shown) == text
-    assert (
-        '= <mark class="parting" style="--kl:1.00" title="KL divergence 3.00 nats">18</mark> jars.' in shown
-    )
+    assert '= <mark class="parting d40" title="KL divergence 3.00 nats">18</mark> jars.' in shown
     assert "<mark" not in shaded(example, Cell(2, "After the market 96 - 37 = 59 jars remain.", "fine"))
     # The one in step 4, where it is no parting.
     fourth = example.quantized.steps[3].removeprefix("Step 4: ")
-    assert '<mark style="--kl:0.25"' in shaded(example, Cell(4, fourth, "after"))
+    assert '<mark class="d10"' in shaded(example, Cell(4, fourth, "after"))
     # Not the one in the label, which is not shown.
     assert shaded(example, Cell(4, fourth, "after")).count("<mark") == 1
 

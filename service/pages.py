@@ -1,0 +1,243 @@
+"""The page for people: runs and jobs as they go on, one run with its pictures, and signing in."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated, Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import RedirectResponse
+from sqlalchemy import func, select
+
+from ..loop import page as report_page
+from ..loop import wording
+from . import runs
+from .access import COOKIE, Caller, scoped
+from .job_state import JobState
+from .looking import find as find_run
+from .looking import stage_views, view
+from .posting import find as find_job
+from .refusals import RefusedError, refusal
+from .rendering import KINDS, asset, page
+from .scope import Scope
+from .searching import Counts, Wanted
+from .spool import read_body
+from .state import state_of
+from .tables import Job, Worker
+from .views import JobView
+
+router = APIRouter(include_in_schema=False)
+_MOST_RUNS = 30
+_MOST_JOBS = 30
+_LOGIN_BYTES = 4096
+_FOR_GOOD = "public, max-age=31536000, immutable"
+_MOVING = (JobState.QUEUED, JobState.RUNNING)
+
+
+async def viewing(request: Request) -> Caller:
+    """Find out who looks; who has no key yet is led to where one is given."""
+    try:
+        return await scoped(Scope.READ)(request)
+    except RefusedError as error:
+        if error.status is not HTTPStatus.UNAUTHORIZED:
+            raise
+        back = quote(request.url.path + (f"?{request.url.query}" if request.url.query else ""), safe="")
+        address = f"/login?next={back}"
+        # A part of a page can't lead elsewhere by itself.
+        is_part = "hx-request" in request.headers
+        raise RefusedError(
+            HTTPStatus.UNAUTHORIZED if is_part else HTTPStatus.SEE_OTHER,
+            "an API key is needed",
+            headers={"hx-redirect" if is_part else "location": address},
+        ) from None
+
+
+Viewing = Annotated[Caller, Depends(viewing)]
+
+
+@router.get("/")
+def overview(request: Request, _: Viewing) -> Response:
+    """Show runs and jobs."""
+    return page(request, "overview.html.jinja", place="overview", **_live(request))
+
+
+@router.get("/live")
+def live(request: Request, _: Viewing) -> Response:
+    """Show what of the overview moves."""
+    return page(request, "live.html.jinja", **_live(request))
+
+
+@router.get("/jobs/{job_id}")
+def job(request: Request, _: Viewing, job_id: str) -> Response:
+    """Show a job."""
+    return page(request, "job.html.jinja", **_job(request, job_id))
+
+
+@router.get("/jobs/{job_id}/live")
+def job_live(request: Request, _: Viewing, job_id: str) -> Response:
+    """Show what of a job moves."""
+    return page(request, "job_live.html.jinja", **_job(request, job_id))
+
+
+@router.get("/runs/{run}")
+def run(request: Request, _: Viewing, run: str) -> Response:
+    """Show a run with its pictures."""
+    state = state_of(request)
+    with state.database.session() as session:
+        parts = session.scalars(select(Job).where(Job.run == run).order_by(Job.name)).all()
+    shown = _run(request, run)
+    heading = wording.title(shown["report"]) if shown["report"] else run
+    return page(request, "run.html.jinja", heading=heading, parts=parts, **shown)
+
+
+@router.get("/runs/{run}/live")
+def run_live(request: Request, _: Viewing, run: str) -> Response:
+    """Show how far a run is."""
+    folder = find_run(request, run)
+    return page(request, "run_live.html.jinja", run=_view(run, request), stages=stage_views(folder))
+
+
+@router.get("/runs/{run}/pictures")
+def pictures(request: Request, _: Viewing, run: str, seen: str = "") -> Response:
+    """Show a run's pictures; nothing if they are those that were seen."""
+    shown = _run(request, run)
+    if shown["seen"] == seen and shown["run"].state.value == "running":
+        return Response(status_code=204)
+    return page(request, "run_report.html.jinja", **shown)
+
+
+@router.get("/login")
+def login(request: Request, next: str = "/") -> Response:
+    """Ask for a key."""
+    return page(request, "login.html.jinja", is_outside=True, next=_inside(next), refused="")
+
+
+@router.post("/login")
+async def sign_in(request: Request) -> Response:
+    """Take a key, and keep it in a cookie that scripts and other sites don't get."""
+    body = parse_qs((await read_body(request, _LOGIN_BYTES)).decode("utf-8", "replace"))
+    key, back = body.get("key", [""])[0].strip(), _inside(body.get("next", ["/"])[0])
+    # Asked as if it had been sent, so that there is one place that knows what a good key is.
+    request.scope["headers"] = [
+        (name, value) for name, value in request.scope["headers"] if name not in (b"cookie", b"authorization")
+    ] + [(b"authorization", f"Bearer {key}".encode("latin-1", "replace"))]
+    try:
+        await scoped(Scope.READ)(Request(request.scope))
+    except RefusedError as error:
+        status = int(error.status)
+        return page(
+            request, "login.html.jinja", status, is_outside=True, next=back, refused=f"{error}. {error.hint}"
+        )
+    answer = RedirectResponse(back, 303)
+    is_secure = request.url.scheme == "https"
+    answer.set_cookie(COOKIE, key, httponly=True, samesite="strict", secure=is_secure, max_age=30 * 86400)
+    return answer
+
+
+@router.post("/logout")
+def leave(request: Request) -> Response:
+    """Forget the key."""
+    answer = RedirectResponse("/login", 303)
+    answer.delete_cookie(COOKIE)
+    return answer
+
+
+@router.get("/static/{name}")
+def static(name: str) -> Response:
+    """Send a file of the page."""
+    content = asset(name)
+    if content is None:
+        raise RefusedError(HTTPStatus.NOT_FOUND, f"there is no file {name!r}")
+    kind = next(kind for end, kind in KINDS.items() if name.endswith(end))
+    return Response(
+        content, media_type=kind, headers={"cache-control": "public, max-age=31536000, immutable"}
+    )
+
+
+def refused(request: Request, error: RefusedError) -> Response:
+    """Say no on a page."""
+    shown = page(request, "refusal.html.jinja", error.status.value, refusal=refusal(error), is_outside=True)
+    shown.headers.update(error.headers)
+    return shown
+
+
+def _live(request: Request) -> dict[str, Any]:
+    state = state_of(request)
+    names = state.runs.names()
+    shown = [(name, state.runs.find(name)) for name in names[:_MOST_RUNS]]
+    views = [view(name, folder) for name, folder in shown if folder is not None]
+    with state.database.session() as session:
+        jobs = session.scalars(
+            select(Job)
+            .where(Job.run.is_(None), Job.state != JobState.UPLOADING.value)
+            .order_by(Job.created_at.desc(), Job.id.desc())
+            .limit(_MOST_JOBS + 1)
+        ).all()
+        workers = session.scalar(select(func.count()).select_from(Worker)) or 0
+    return {
+        "runs": [one for one in views if one is not None],
+        "more_runs": len(names) > _MOST_RUNS,
+        "jobs": [JobView.of(one) for one in jobs[:_MOST_JOBS]],
+        "more_jobs": len(jobs) > _MOST_JOBS,
+        "workers": workers,
+        "folder": state.runs.folder,
+        "address": str(request.base_url).rstrip("/"),
+    }
+
+
+def _job(request: Request, job_id: str) -> dict[str, Any]:
+    found = find_job(request, job_id)
+    with state_of(request).database.session() as session:
+        types = Counts.of(session, Wanted(job=found.id)).error_type
+    shown = JobView.of(found)
+    return {
+        "job": shown,
+        "types": types,
+        "is_moving": shown.state in _MOVING,
+        "rate": _rate(shown),
+    }
+
+
+def _rate(job: JobView) -> str:
+    """How fast it is judged, and how long it will take, in words; empty while nobody knows."""
+    if job.started_at is None or not job.done:
+        return ""
+    seconds = ((job.ended_at or datetime.now(UTC)) - job.started_at).total_seconds()
+    if seconds <= 0:
+        return ""
+    rate = job.done / seconds
+    said = f"{rate:,.0f} a second" if rate >= 1 else f"{60 * rate:,.1f} a minute"
+    if job.state is not JobState.RUNNING:
+        return f"{said}, {wording.duration(seconds)} in all"
+    return f"{said}, about {wording.duration((job.items - job.done) / rate)} left"
+
+
+def _run(request: Request, name: str) -> dict[str, Any]:
+    folder = find_run(request, name)
+    found = runs.report(folder)
+    shown: dict[str, Any] = report_page.context(found) if found is not None else {"report": None}
+    path = folder.path / runs.JSON_NAME
+    return {
+        **shown,
+        "run": _view(name, request),
+        "stages": stage_views(folder),
+        "seen": str(path.stat().st_mtime_ns) if path.is_file() else "",
+    }
+
+
+def _view(name: str, request: Request) -> Any:
+    shown = view(name, find_run(request, name))
+    if shown is None:
+        raise RefusedError(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            f"the configuration of {name!r} can't be read",
+            hint="`firstfault show RUN` says more",
+        )
+    return shown
+
+
+def _inside(address: str) -> str:
+    """An address of this service; a page elsewhere is none."""
+    parts = urlsplit(address)
+    is_ours = address.startswith("/") and not address.startswith(("//", "/\\")) and not parts.netloc
+    return address if is_ours and address.isprintable() else "/"
