@@ -112,6 +112,7 @@ def worker(
             read,
             place.ledger,
             place.runs,
+            place.logs,
             name,
             lambda: tell_aside(f"Worker {name} works."),
             ends_with_stdin=ends_with_stdin,

@@ -21,7 +21,7 @@ from .inspecting import inspect_solutions
 from .models import Models, restored_name
 from .progress import Reporter
 from .report import Report
-from .report_file import write_report
+from .report_file import JSON_NAME, write_report
 from .restored import describe
 from .stages import (
     choose_few_shot,
@@ -33,7 +33,7 @@ from .stages import (
     solve,
     solve_failures,
 )
-from .standing import STAGES, Keeper
+from .standing import STAGES, Keeper, Standing
 from .summary import summarise
 from .truth import measure_judges
 from .tuning import tune_format
@@ -134,6 +134,7 @@ def run(
             "diverge": lambda: diverge(models, folder, reporter),
             "agree": lambda: measure_judges(config, folder),
         }
+        before = Standing.of(folder.standing_path, has_report=(path / JSON_NAME).is_file())
         keeper = reporter.watcher = Keeper(folder.standing_path, STAGES)
         report = None
         last = STAGES.index(until or STAGES[-1])
@@ -145,4 +146,7 @@ def run(
                 report = summarise(config, folder, command=command)
                 write_report(report, path)
                 told = time.monotonic()
+        if folder.restored(name).is_dir():
+            # No new pairs were made, else it would be gone: what was finished after them still is.
+            keeper.finish(before.finished)
         return report

@@ -68,6 +68,12 @@ class Standing(Record):
         except (OSError, ValueError, ValidationError):
             return None
 
+    @classmethod
+    def of(cls, path: Path, *, has_report: bool) -> "Standing":
+        """Read what a run wrote; one of an older version that has a report counts as finished."""
+        finished = STAGES if has_report else ()
+        return cls.read(path) or Standing(stages=STAGES, finished=finished, started_at="", at="", by="")
+
 
 class Keeper:
     """Keeps a run's standing up to date; what a reporter tells of its tasks too.
@@ -93,6 +99,11 @@ class Keeper:
             self._change(stage=None, task="", note="")
             raise
         self._change(stage=None, task="", note="", finished=(*self._standing.finished, stage))
+
+    def finish(self, stages: Sequence[str]) -> None:
+        """Say that these are finished too."""
+        known = {*self._standing.finished, *stages}
+        self._change(finished=tuple(stage for stage in self._standing.stages if stage in known))
 
     def begin(self, what: str, total: int | None) -> None:
         """Say that a task begins."""

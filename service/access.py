@@ -58,15 +58,29 @@ def scoped(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
     # Not in a thread of its own, which would cost as much as many a route.
     async def allowed(request: Request) -> Caller:
         found = await caller(request)
-        if _ORDER.index(found.scope) < _ORDER.index(scope):
-            raise RefusedError(
-                HTTPStatus.FORBIDDEN,
-                f"this key's scope is {found.scope.value}",
-                hint=f"Use one with the scope {scope.value}",
-            )
+        refuse_less(found, scope)
         return found
 
     return allowed
+
+
+def may(found: Caller, scope: Scope) -> bool:
+    """Whether a caller has a scope."""
+    return _ORDER.index(found.scope) >= _ORDER.index(scope)
+
+
+def refuse_less(found: Caller, scope: Scope) -> None:
+    """Refuse who has less than a scope.
+
+    Raises:
+        RefusedError: If the caller has.
+    """
+    if not may(found, scope):
+        raise RefusedError(
+            HTTPStatus.FORBIDDEN,
+            f"this key's scope is {found.scope.value}",
+            hint=f"Use one with the scope {scope.value}",
+        )
 
 
 def _find(database: Database, sent: str) -> Key | None:

@@ -38,3 +38,16 @@ UPLOAD: dict[str, Any] = {
         PARQUET: {"schema": {"type": "string", "format": "binary"}},
     },
 }
+EVENT: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {"type": "object", "description": "An event as Argilla sends it."},
+            "example": {
+                "type": "response.created",
+                "version": 1,
+                "data": {"record": {"dataset": {"name": "my-run", "workspace": {"name": "review"}}}},
+            },
+        }
+    },
+}

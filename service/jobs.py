@@ -120,7 +120,8 @@ class Jobs:
         """Return a job, `None` where there is none."""
         with self._database.session() as session:
             job = session.get(Job, identity)
-            return job if job is not None and job.state != JobState.UPLOADING else None
+            is_seen = job is not None and job.state != JobState.UPLOADING and job.run is None
+            return job if is_seen else None
 
     def cancel(self, job: Job, key_id: str | None) -> Job:
         """Judge no more of a job. What is being asked is finished and kept.

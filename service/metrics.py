@@ -42,7 +42,9 @@ class _Counts(Collector):
 
     def collect(self) -> Iterator[Metric]:
         with self._database.session() as session:
-            counted = session.execute(select(Job.state, func.count()).group_by(Job.state)).all()
+            counted = session.execute(
+                select(Job.state, func.count()).where(Job.run.is_(None)).group_by(Job.state)
+            ).all()
             states = {row[0]: row[1] for row in counted}
             left = session.scalar(
                 select(func.sum(Job.items - Job.done)).where(

@@ -7,15 +7,19 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
+from pydantic import ValidationError
 from sqlalchemy import func, select
+from starlette.concurrency import run_in_threadpool
 
 from ..loop import page as report_page
 from ..loop import wording
 from . import runs
-from .access import COOKIE, Caller, scoped
+from .access import COOKIE, Caller, may, scoped
+from .actions import ACTION
 from .job_state import JobState
 from .looking import find as find_run
 from .looking import stage_views, view
+from .posting import Judging
 from .posting import find as find_job
 from .refusals import RefusedError, refusal
 from .rendering import KINDS, asset, page
@@ -23,14 +27,26 @@ from .scope import Scope
 from .searching import Counts, Wanted
 from .spool import read_body
 from .state import state_of
-from .tables import Job, Worker
-from .views import JobView
+from .tables import Job, Task, Worker
+from .tasking import create
+from .tasking import find as find_task
+from .tasks import OPEN
+from .views import JobView, TaskView
 
 router = APIRouter(include_in_schema=False)
 _MOST_RUNS = 30
 _MOST_JOBS = 30
-_LOGIN_BYTES = 4096
+_FORM_BYTES = 4096
 _FOR_GOOD = "public, max-age=31536000, immutable"
+_MOST_TASKS = 10
+_ACTIONS = (
+    ("resume", "Go on", "Go on with the run to its end", Scope.JUDGE),
+    ("curate", "Make pairs", "Make the pairs, anew where reviews have come in since", Scope.JUDGE),
+    ("restore", "Restore", "Restore the variant with the pairs, and measure it", Scope.JUDGE),
+    ("pull", "Pull reviews", "Bring people's answers from Argilla into the run", Scope.JUDGE),
+    ("push", "Ask people", "Send doubtful solutions to Argilla", Scope.ADMIN),
+    ("publish", "Publish", "Publish the set to the Hub, privately", Scope.ADMIN),
+)
 _MOVING = (JobState.QUEUED, JobState.RUNNING)
 
 
@@ -80,14 +96,16 @@ def job_live(request: Request, _: Viewing, job_id: str) -> Response:
 
 
 @router.get("/runs/{run}")
-def run(request: Request, _: Viewing, run: str) -> Response:
+def run(request: Request, caller: Viewing, run: str) -> Response:
     """Show a run with its pictures."""
     state = state_of(request)
     with state.database.session() as session:
         parts = session.scalars(select(Job).where(Job.run == run).order_by(Job.name)).all()
     shown = _run(request, run)
     heading = wording.title(shown["report"]) if shown["report"] else run
-    return page(request, "run.html.jinja", heading=heading, parts=parts, **shown)
+    return page(
+        request, "run.html.jinja", heading=heading, parts=parts, **shown, **_tasks(request, caller, run)
+    )
 
 
 @router.get("/runs/{run}/live")
@@ -106,6 +124,37 @@ def pictures(request: Request, _: Viewing, run: str, seen: str = "") -> Response
     return page(request, "run_report.html.jinja", **shown)
 
 
+@router.get("/runs/{run}/tasks")
+def run_tasks(request: Request, caller: Viewing, run: str) -> Response:
+    """Show what was started on a run."""
+    return page(request, "run_tasks.html.jinja", run=_view(run, request), **_tasks(request, caller, run))
+
+
+@router.post("/runs/{run}/tasks")
+async def start_task(request: Request, caller: Judging, run: str) -> Response:
+    """Start a command on a run."""
+    sent = parse_qs((await read_body(request, _FORM_BYTES)).decode("utf-8", "replace"))
+    try:
+        action = ACTION.validate_python({name: values[0] for name, values in sent.items()})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise RefusedError(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}",
+            hint="Go back and mend it",
+        ) from None
+    await run_in_threadpool(create, request, caller, run, action)
+    return RedirectResponse(f"/runs/{quote(run)}#tasks", 303)
+
+
+@router.post("/tasks/{task_id}/cancel")
+def cancel_task(request: Request, caller: Judging, task_id: str) -> Response:
+    """Stop a command on a run."""
+    task = find_task(request, task_id)
+    state_of(request).tasks.cancel(task, caller.key_id)
+    return RedirectResponse(f"/runs/{quote(task.run)}#tasks", 303)
+
+
 @router.get("/login")
 def login(request: Request, next: str = "/") -> Response:
     """Ask for a key."""
@@ -115,7 +164,7 @@ def login(request: Request, next: str = "/") -> Response:
 @router.post("/login")
 async def sign_in(request: Request) -> Response:
     """Take a key, and keep it in a cookie that scripts and other sites don't get."""
-    body = parse_qs((await read_body(request, _LOGIN_BYTES)).decode("utf-8", "replace"))
+    body = parse_qs((await read_body(request, _FORM_BYTES)).decode("utf-8", "replace"))
     key, back = body.get("key", [""])[0].strip(), _inside(body.get("next", ["/"])[0])
     # Asked as if it had been sent, so that there is one place that knows what a good key is.
     request.scope["headers"] = [
@@ -222,6 +271,18 @@ def _run(request: Request, name: str) -> dict[str, Any]:
         "run": _view(name, request),
         "stages": stage_views(folder),
         "seen": str(path.stat().st_mtime_ns) if path.is_file() else "",
+    }
+
+
+def _tasks(request: Request, caller: Caller, name: str) -> dict[str, Any]:
+    with state_of(request).database.session() as session:
+        found = session.scalars(
+            select(Task).where(Task.run == name).order_by(Task.created_at.desc()).limit(_MOST_TASKS)
+        ).all()
+    return {
+        "tasks": [{**TaskView.of(one).model_dump(), "is_open": one.state in OPEN} for one in found],
+        "may_start": may(caller, Scope.JUDGE),
+        "actions": [one for one in _ACTIONS if may(caller, one[3])],
     }
 
 

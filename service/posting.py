@@ -97,7 +97,8 @@ def listed(
     """List jobs, newest first."""
     with state_of(request).database.session() as session:
         states = _LISTED if state is None else [state]
-        query = select(Job).where(Job.state.in_([one.value for one in states if one in _LISTED]))
+        shown = [one.value for one in states if one in _LISTED]
+        query = select(Job).where(Job.state.in_(shown), Job.run.is_(None))
         if after is not None:
             last = session.get(Job, after)
             if last is None:

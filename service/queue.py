@@ -4,7 +4,9 @@ A job is worked off in turns of some seconds each, and whoever has had one goes 
 small job does not wait for a large one. A turn is put in line by the same transaction that makes it due.
 """
 
+import hashlib
 from collections.abc import Iterable
+from pathlib import Path
 
 from dbos import DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions
 from sqlalchemy.orm import Session
@@ -16,8 +18,14 @@ QUEUE = "judging"
 BUDGETED = "judging-budgeted"
 """Of keys with a budget: one turn of each at a time, so that none spends what another has spent."""
 TURN = "turn"
+TASK = "task"
 VERSION = "1"
 """Of what a turn's arguments mean. Turns in line under another are left alone."""
+
+
+def task_queue(runs: Path) -> str:
+    """Name the line of commands on the runs of a folder: only who has that folder can carry them out."""
+    return f"tasks-{hashlib.sha256(str(runs.resolve()).encode()).hexdigest()[:12]}"
 
 
 class Line:
@@ -51,6 +59,16 @@ class Line:
             options["queue_partition_key"] = job.key_id or ""
         self._client.enqueue_in_transaction(session, options, job.id, job.starts, lane, turn)
 
+    def put_task(self, session: Session, task_id: str, runs: Path) -> None:
+        """Put a command on a run in line, for workers that have the same folder of runs."""
+        options: EnqueueOptions = {
+            "queue_name": task_queue(runs),
+            "workflow_name": TASK,
+            "workflow_id": task_id,
+            "app_version": VERSION,
+        }
+        self._client.enqueue_in_transaction(session, options, task_id)
+
     def waiting(self) -> int:
         """Return the number of turns in line."""
         return len(
@@ -62,9 +80,9 @@ class Line:
         known = set(living)
         under_way = self._client.list_workflows(status="PENDING", load_input=False, load_output=False)
         lost = [one for one in under_way if (one.executor_id or "") not in known]
-        for queue in (QUEUE, BUDGETED):
-            if turns := [one.workflow_id for one in lost if one.queue_name == queue]:
-                self._client.resume_workflows(turns, queue_name=queue)
+        for queue in {one.queue_name for one in lost if one.queue_name}:
+            turns = [one.workflow_id for one in lost if one.queue_name == queue]
+            self._client.resume_workflows(turns, queue_name=queue)
         return len(lost)
 
     def close(self) -> None:

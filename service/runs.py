@@ -13,7 +13,7 @@ from ..loop.config import RunConfig
 from ..loop.folder import RunFolder
 from ..loop.report import Report
 from ..loop.report_file import JSON_NAME, read_report
-from ..loop.standing import STAGES, Standing
+from ..loop.standing import Standing
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 """What a run may be called: it stands in addresses, and must lead nowhere else."""
@@ -74,12 +74,8 @@ class Runs:
 
 
 def standing(folder: RunFolder) -> Standing:
-    """Say where a run stands; one of an older version that has a report counts as finished."""
-    found = Standing.read(folder.standing_path)
-    if found is None:
-        done = STAGES if (folder.path / JSON_NAME).is_file() else ()
-        found = Standing(stages=STAGES, finished=done, started_at="", at="", by="")
-    return found
+    """Say where a run stands."""
+    return Standing.of(folder.standing_path, has_report=(folder.path / JSON_NAME).is_file())
 
 
 def report(folder: RunFolder) -> Report | None:

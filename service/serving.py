@@ -22,6 +22,7 @@ from .jobs import Jobs
 from .queue import Line
 from .runs import Runs
 from .state import State
+from .tasks import Tasks
 
 _RESTART = 1.0
 _WORKER_GRACE = 30.0
@@ -54,6 +55,11 @@ class Place(NamedTuple):
     def ledger(self) -> Path:
         """Where answers of endpoints are kept."""
         return self.data.resolve() / "ledger.sqlite"
+
+    @property
+    def logs(self) -> Path:
+        """Folder of what commands on runs write."""
+        return self.data.resolve() / "tasks"
 
 
 class Workers:
@@ -147,11 +153,13 @@ def serve(
         stack.callback(line.close)
         jobs = Jobs(database, line, config)
         jobs.tidy()
+        runs = Runs(place.runs)
         state = State(
             database,
             config,
             jobs,
-            Runs(place.runs),
+            runs,
+            Tasks(database, line, runs, place.logs),
             line,
             place.ledger,
             needs_keys,

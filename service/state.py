@@ -11,6 +11,7 @@ from .database import Database
 from .jobs import Jobs
 from .queue import Line
 from .runs import Runs
+from .tasks import Tasks
 
 
 class State(NamedTuple):
@@ -20,6 +21,7 @@ class State(NamedTuple):
     config: ServiceConfig
     jobs: Jobs
     runs: Runs
+    tasks: Tasks
     line: Line
     ledger: Path
     needs_keys: bool

@@ -123,7 +123,7 @@ class RunState(StrEnum):
 
     RUNNING = "running"
     STOPPED = "stopped"
-    """Its process has ended before the run; it can be resumed."""
+    """Not at work and not finished; it can be resumed."""
     FINISHED = "finished"
 
 
@@ -211,6 +211,13 @@ class TaskView(View):
     def of(cls, task: "Task") -> Self:
         """Show a task."""
         return cls.model_validate(task, from_attributes=True)
+
+
+class HookView(View):
+    """What an event of Argilla has started."""
+
+    task: str | None
+    """The task that brings answers into a run; `null` if the event concerns none."""
 
 
 class PanelView(View):

@@ -22,9 +22,10 @@ from ..loop.rollout import load_rollout
 from .config import ServiceConfig
 from .database import Database, now
 from .indexing import Index
-from .queue import BUDGETED, QUEUE, TURN, VERSION, Line
+from .queue import BUDGETED, QUEUE, TASK, TURN, VERSION, Line, task_queue
 from .runs import Runs
 from .tables import Worker
+from .tasks import Tasks
 from .turns import Turns
 
 _BEAT = 5.0
@@ -46,6 +47,7 @@ def work(
     config: ServiceConfig,
     ledger: Path,
     runs: Path,
+    logs: Path,
     name: str,
     ready: Callable[[], object],
     *,
@@ -58,6 +60,7 @@ def work(
         config: Names the model of the rollout judge.
         ledger: Where answers of endpoints are kept.
         runs: Folder of runs, whose verdicts are brought into the database.
+        logs: Folder of what commands on runs write.
         name: Of this worker; no other may have it.
         ready: Called once it works.
         ends_with_stdin: Whether it also stops when standard input ends: whoever started it is gone.
@@ -70,7 +73,8 @@ def work(
     line = Line(database)
     with Grader() as grader:
         turns = Turns(database, line, ledger, _rollout(config, grader))
-        _launch(database, name, turns)
+        tasks = Tasks(database, line, Runs(runs), logs)
+        _launch(database, name, turns, tasks, task_queue(runs))
         threading.Thread(target=_index, args=(Index(database, Runs(runs)), runs, stop), daemon=True).start()
         ready()
         while True:
@@ -83,7 +87,7 @@ def work(
     line.close()
 
 
-def _launch(database: Database, name: str, turns: Turns) -> None:
+def _launch(database: Database, name: str, turns: Turns, tasks: Tasks, task_line: str) -> None:
     DBOS(
         config={
             "name": "firstfault",
@@ -100,12 +104,18 @@ def _launch(database: Database, name: str, turns: Turns) -> None:
     def take(job_id: str, starts: int, lane: int, turn: int) -> None:  # pyright: ignore[reportUnusedFunction]
         turns.take(job_id, starts, lane, turn)
 
-    DBOS.listen_queues([QUEUE, BUDGETED])
+    @DBOS.workflow(name=TASK, max_recovery_attempts=_RECOVERIES)
+    def carry_out(task_id: str) -> None:  # pyright: ignore[reportUnusedFunction]
+        tasks.carry_out(task_id)
+
+    DBOS.listen_queues([QUEUE, BUDGETED, task_line])
     DBOS.launch()
     DBOS.register_queue(QUEUE, worker_concurrency=_TURNS, polling_interval_sec=_POLL)
     DBOS.register_queue(
         BUDGETED, worker_concurrency=_TURNS, partition_concurrency=1, polling_interval_sec=_POLL
     )
+    # A command takes all of a machine that it can get.
+    DBOS.register_queue(task_line, concurrency=1, worker_concurrency=1, polling_interval_sec=_POLL)
 
 
 def _beat(database: Database, line: Line, name: str) -> None:

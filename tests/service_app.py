@@ -15,6 +15,7 @@ from firstfault.service.runs import Runs
 from firstfault.service.scope import Scope
 from firstfault.service.state import State
 from firstfault.service.tables import Job
+from firstfault.service.tasks import Tasks
 from firstfault.service.turns import Turns
 
 RIGHT = {"id": "right", "problem": "What is 2 + 2?", "steps": ["2 + 2 = 4", "The answer is 4"]}
@@ -41,12 +42,14 @@ class App:
         self.jobs = Jobs(self.database, self.line, self.config)
         self.ledger = folder / "ledger.sqlite"
         self.runs = Runs(folder / "runs")
+        self.tasks = Tasks(self.database, self.line, self.runs, folder / "tasks")
         limiter = CapacityLimiter(self.config.limits.judging)
         state = State(
             self.database,
             self.config,
             self.jobs,
             self.runs,
+            self.tasks,
             self.line,
             self.ledger,
             needs_keys,

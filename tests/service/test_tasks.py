@@ -1,0 +1,158 @@
+"""Commands on runs: what may be started, carried out by a worker, cancelled, and found again after a kill."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from firstfault.service.actions import ACTION
+from firstfault.service.scope import Scope
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from service_app import App
+from service_running import Service
+from small_run import make_run
+
+CURATE = {"action": "curate"}
+
+
+@pytest.fixture
+def app(tmp_path: Path, url: str) -> Iterator[App]:
+    with App(tmp_path, url, needs_keys=True) as app:
+        make_run(tmp_path / "runs" / "small", 2, spare=2)
+        yield app
+
+
+def test_a_task_is_there_before_it_is_answered_for(app: App):
+    key = app.key(Scope.JUDGE)
+    made = app.client.post("/v1/runs/small/tasks", json=CURATE, headers=key)
+    assert made.status_code == 202
+    assert made.headers["location"] == f"/v1/tasks/{made.json()['id']}"
+    assert made.json()["state"] == "queued"
+    (listed,) = app.client.get("/v1/tasks", params={"run": "small"}, headers=key).json()["items"]
+    assert listed == made.json()
+    again = app.client.post("/v1/runs/small/tasks", json=CURATE, headers=key)
+    assert again.json()["id"] == made.json()["id"]
+    other = app.client.post("/v1/runs/small/tasks", json={"action": "restore"}, headers=key)
+    assert other.json()["id"] != made.json()["id"]
+
+
+def test_what_leaves_the_house_needs_more_than_judging(app: App):
+    publish = {"action": "publish", "repo": "me/set"}
+    for action in (publish, {"action": "push"}):
+        refused = app.client.post("/v1/runs/small/tasks", json=action, headers=app.key(Scope.JUDGE))
+        assert refused.status_code == 403
+    made = app.client.post("/v1/runs/small/tasks", json=publish, headers=app.key(Scope.ADMIN))
+    assert made.status_code == 202
+    reader = app.key(Scope.READ)
+    assert app.client.post("/v1/runs/small/tasks", json=CURATE, headers=reader).status_code == 403
+    changes = app.client.get("/v1/changes", headers=app.key(Scope.ADMIN)).json()["items"]
+    assert [one["action"] for one in changes if one["action"].startswith("run.")] == ["run.publish"]
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        {},
+        {"action": "rm"},
+        {"action": "curate", "out": "/tmp/x"},
+        {"action": "publish"},
+        {"action": "publish", "repo": "--public/x"},
+        {"action": "publish", "repo": "a/b/c"},
+        {"action": "publish", "repo": "a/b\n"},
+        {"action": "push", "who": ["--gold=1"]},
+        {"action": "push", "size": 0},
+    ],
+)
+def test_nothing_else_can_be_started(app: App, action: dict[str, Any]):
+    refused = app.client.post("/v1/runs/small/tasks", json=action, headers=app.key(Scope.ADMIN))
+    assert refused.status_code == 422
+
+
+def test_a_run_that_is_not_there_can_not_be_worked_on(app: App):
+    for name in ("nope", ".hidden", "%2e%2e"):
+        refused = app.client.post(f"/v1/runs/{name}/tasks", json=CURATE, headers=app.key(Scope.ADMIN))
+        assert refused.status_code == 404
+
+
+@given(
+    st.one_of(
+        st.fixed_dictionaries({"action": st.just("publish"), "repo": st.text(max_size=20)}),
+        st.fixed_dictionaries({"action": st.just("push"), "who": st.lists(st.text(max_size=8), max_size=3)}),
+    )
+)
+def test_no_option_of_a_caller_is_an_option_of_the_command(given: dict[str, Any]):
+    try:
+        action = ACTION.validate_python(given)
+    except ValidationError:
+        return
+    known = {"--repo", "--what", "--size", "--answers", "--who", "--json"}
+    words = action.command(Path("/runs/x"))
+    assert {word.split("=")[0] for word in words if word.startswith("-")} <= known
+    assert all(word.isprintable() for word in words)
+
+
+def test_a_cancelled_task_is_not_carried_out(app: App):
+    key = app.key(Scope.JUDGE)
+    task = app.client.post("/v1/runs/small/tasks", json=CURATE, headers=key).json()["id"]
+    assert app.client.post(f"/v1/tasks/{task}/cancel", headers=key).json()["state"] == "cancelled"
+    app.tasks.carry_out(task)
+    assert app.client.get(f"/v1/tasks/{task}", headers=key).json()["state"] == "cancelled"
+    assert app.client.get(f"/v1/tasks/{task}/log", headers=key).text == ""
+
+
+def test_a_command_that_fails_says_why(app: App):
+    # Nothing was pushed, and there is no server.
+    key = app.key(Scope.JUDGE)
+    task = app.client.post("/v1/runs/small/tasks", json={"action": "pull"}, headers=key).json()["id"]
+    app.tasks.carry_out(task)
+    found = app.client.get(f"/v1/tasks/{task}", headers=key).json()
+    assert found["state"] == "failed"
+    assert found["reason"]
+    assert "error:" in app.client.get(f"/v1/tasks/{task}/log", headers=key).text
+
+
+def test_a_task_outlives_the_worker_that_carried_it_out(tmp_path: Path):
+    """The worker is killed while its command runs; the command goes with it, and is run again."""
+    runs = tmp_path / "runs"
+    folder = make_run(runs / "small", 2, spare=2)
+    # Held as a run at work holds it: the command waits for it, so that the kill comes in time.
+    with folder.locked(), Service(tmp_path / "data", more=("--runs", str(runs))) as service:
+        asked = {"action": "publish", "repo": "me/set", "dry_run": True}
+        task = service.client.post("/v1/runs/small/tasks", json=asked).raise_for_status().json()["id"]
+        worker = _worker(service, task)
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.wait(30)
+        restarted = _worker(service, task)
+        assert restarted.pid != worker.pid
+        assert service.client.get(f"/v1/tasks/{task}").json()["state"] == "running"
+        # Stopping it now must not wait for the command.
+        assert service.client.post(f"/v1/tasks/{task}/cancel").json()["state"] == "cancelled"
+
+
+def _worker(service: Service, task: str) -> psutil.Process:
+    """The worker that carries a task out, once one does and lives."""
+    while service.client.get(f"/v1/tasks/{task}").json()["state"] == "queued":
+        time.sleep(0.1)
+    while True:
+        for child in psutil.Process(service.process.pid).children():
+            if "worker" in child.cmdline() and child.status() != psutil.STATUS_ZOMBIE:
+                return child
+        time.sleep(0.1)
+
+
+def test_a_command_is_run_to_its_end_by_a_worker(tmp_path: Path):
+    runs = tmp_path / "runs"
+    make_run(runs / "small", 2, spare=2)
+    with Service(tmp_path / "data", more=("--runs", str(runs))) as service:
+        task = service.client.post("/v1/runs/small/tasks", json={"action": "pull"}).json()["id"]
+        while (found := service.client.get(f"/v1/tasks/{task}").json())["state"] in ("queued", "running"):
+            time.sleep(0.1)
+        assert found["state"] == "failed", json.dumps(found)
+        assert "Traceback" not in service.client.get(f"/v1/tasks/{task}/log").text
