@@ -77,11 +77,11 @@ def solutions(request: Request, _: Viewing, sought: Sought) -> Response:
     with state_of(request).database.session() as session:
         query = sought.within().where(Item.id > after).order_by(Item.id).limit(_AT_ONCE + 1)
         found = session.scalars(query).all()
+        last = found[_AT_ONCE - 1].id if len(found) > _AT_ONCE else None
         rows: dict[str, Any] = {
             "rows": [_row(item) for item in found[:_AT_ONCE]],
             "query": _address(sought),
-            "more": _address(sought, after=found[_AT_ONCE - 1].id, part=1) if len(found) > _AT_ONCE else "",
-            "more_plain": _address(sought, after=found[_AT_ONCE - 1].id) if len(found) > _AT_ONCE else "",
+            "more": "/solutions" + _address(sought, after=last) if last is not None else "",
         }
         if "part" in request.query_params:
             return page(request, "rows.html.jinja", **rows)

@@ -74,6 +74,18 @@ class Service:
         self.process.stdout.close()
         return code
 
+    def key(self, scope: str) -> str:
+        """Make an API key as its users do."""
+        command = [sys.executable, "-m", "firstfault.cli.main", "key", "create", scope, "--scope", scope]
+        made = subprocess.run(
+            [*command, "--json", "--data", str(self.data)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=self._environment,
+        )
+        return json.loads(made.stdout)["secret"]
+
     def post(self, body: bytes, headers: Mapping[str, str] | None = None, **asked: Any) -> dict[str, Any]:
         """Post a job."""
         answer = self.client.post("/v1/jobs", content=body, headers=headers, params=asked)
