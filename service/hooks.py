@@ -2,7 +2,7 @@
 
 import os
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
@@ -62,7 +62,7 @@ def _verified(body: bytes, request: Request) -> dict[str, Any]:
         ) from None
     if not isinstance(event, dict):
         raise RefusedError(HTTPStatus.BAD_REQUEST, "the event is no JSON object")
-    return event  # pyright: ignore[reportUnknownVariableType]
+    return cast(dict[str, Any], event)
 
 
 def _pull(state: State, event: dict[str, Any]) -> str | None:
@@ -79,13 +79,17 @@ def _pull(state: State, event: dict[str, Any]) -> str | None:
 
 def _dataset(event: dict[str, Any]) -> tuple[str | None, str | None]:
     """The workspace and the dataset that an event is about, as far as it says."""
-    data = event.get("data")
-    place: Any = data if isinstance(data, dict) else {}
-    for name in ("record", "dataset"):
-        inner = place.get(name)
-        place = inner if isinstance(inner, dict) else place
-    workspace = place.get("workspace")
-    named = workspace.get("name") if isinstance(workspace, dict) else None
-    # Disputes are asked about beside the others.
-    dataset = place.get("name")
-    return named, dataset.removesuffix("-disputed") if isinstance(dataset, str) else None
+    place = _inner(event, "data")
+    place = _inner(place, "record") or place
+    place = _inner(place, "dataset") or place
+    workspace, dataset = _inner(place, "workspace").get("name"), place.get("name")
+    return (
+        workspace if isinstance(workspace, str) else None,
+        # Disputes are asked about beside the others.
+        dataset.removesuffix("-disputed") if isinstance(dataset, str) else None,
+    )
+
+
+def _inner(place: dict[str, Any], name: str) -> dict[str, Any]:
+    inner = place.get(name)
+    return cast(dict[str, Any], inner) if isinstance(inner, dict) else {}
