@@ -2,7 +2,8 @@
 
 A job is judged symbolically, beside `firstfault judge` on the same file: abacus solutions, every other one
 with a planted fault. Then reads at a fixed rate, each sent when it is due however long others take, while no
-job runs: pages of verdicts by filters, whole verdicts, jobs.
+job runs: pages of verdicts by filters, whole verdicts, jobs. At last the page is opened in Chromium, with an
+empty cache each time.
 
     python benchmarks/service_rates.py [--items 50000] [--jobs 2] [--rate 200] [--seconds 30] [--db URL]
 """
@@ -11,6 +12,7 @@ import argparse
 import asyncio
 import json
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +27,7 @@ import numpy as np
 from firstfault.datasets.abacus import generate
 from firstfault.datasets.injector import inject, right_solution
 from firstfault.datasets.records import ErrorType, Split
+from playwright.sync_api import sync_playwright
 
 COMMAND = [sys.executable, "-m", "firstfault.cli.main"]
 _DISTINCT = 2000
@@ -107,6 +110,27 @@ async def read(url: str, asked: list[str], rate: float) -> np.ndarray:
         return np.array(await asyncio.gather(*(one(number, path) for number, path in enumerate(asked))))
 
 
+def view(url: str, pages: list[str], times: int) -> None:
+    """Open pages in a browser that has seen nothing before."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        print("page: not opened, there is no chromium")
+        return
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for path in pages:
+            took: list[float] = []
+            for _ in range(times):
+                context = browser.new_context(base_url=url)
+                page = context.new_page()
+                page.goto(path)
+                took.append(page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd"))
+                context.close()
+            said = f"{np.median(took):.0f} ms (median of {times}), {max(took):.0f} at most"
+            print(f"page {path}: loaded after {said}")
+        browser.close()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--items", type=int, default=50_000)
@@ -122,6 +146,7 @@ def main() -> None:
         print(f"command line: {arguments.items} in {seconds:.1f} s ({arguments.items / seconds:.0f}/s)")
         more = ["--db", arguments.db] if arguments.db else []
         command = [*COMMAND, "serve", "--port", "0", "--json", "--data", f"{folder}/data", *more]
+        command += ["--runs", f"{folder}/runs"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             url = json.loads(process.stdout.readline())["url"]
@@ -133,11 +158,18 @@ def main() -> None:
                     round(arguments.rate * arguments.seconds), jobs, arguments.items * arguments.jobs
                 )
                 took = asyncio.run(read(url, asked, arguments.rate)) * 1000
+                p50, p95, p99 = np.percentile(took, (50, 95, 99))
+                said = f"p50 {p50:.1f}, p95 {p95:.1f}, p99 {p99:.1f}, most {took.max():.0f} ms"
+                print(f"{arguments.rate:g} reads a second: {said}")
+                places = [
+                    "/",
+                    "/solutions",
+                    f"/solutions?job={jobs[0]}&status=faulty&step=3",
+                    "/solutions/77",
+                ]
+                view(url, places, 5)
             finally:
                 process.send_signal(signal.SIGTERM)
-    p50, p95, p99 = np.percentile(took, (50, 95, 99))
-    said = f"p50 {p50:.1f}, p95 {p95:.1f}, p99 {p99:.1f}, most {took.max():.0f} ms"
-    print(f"{arguments.rate:g} reads a second: {said}")
 
 
 if __name__ == "__main__":
