@@ -1,5 +1,7 @@
 """The rollout judge, which needs the full-precision model."""
 
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..annotate.grading import Grader
@@ -29,3 +31,19 @@ def load_rollout(model: Path | None, max_tokens: int, grader: Grader) -> Judge:
 
     engine = TransformersEngine.load(model, name=FULL_PRECISION, unpack=load_unpacked)
     return RolloutJudge(engine, reaches(grader), sampling=Sampling(max_tokens=max_tokens))
+
+
+@dataclass(frozen=True)
+class FileRollout:
+    """Makes the rollout judge of a model folder, in any process."""
+
+    model: Path | None
+    max_tokens: int
+
+    def __call__(self, grader: Grader, stack: ExitStack) -> Judge:
+        """Load the model.
+
+        Raises:
+            ConfigError: If none is named.
+        """
+        return load_rollout(self.model, self.max_tokens, grader)
