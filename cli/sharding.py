@@ -59,7 +59,7 @@ def judge_in_shards(
     from ..loop.progress import Reporter
 
     if keep and not _is_file(out):
-        raise ConfigError(f"--out {out}: holds the shards itself", hint="Leave out --shards")
+        raise ConfigError(f"--out {out}: gets the shards itself", hint="Leave out --shards")
     panel.check(executor)
     budget = panel.config.budget
     for llm in panel.config.llms:
