@@ -67,4 +67,4 @@ def refuse_without_executor(address: str | None, shards: str | None) -> None:
     """
     for name, given in (("--address", address), ("--shards", shards)):
         if given is not None:
-            raise ConfigError(f"{name}: nothing is done in shards", hint="Add --executor ray, or local")
+            raise ConfigError(f"{name}: nothing is done in shards", hint="Add --executor ray")

@@ -107,7 +107,7 @@ def solutions(
             raise ConfigError("--batch-write, --batch-read: nothing is spread", hint="Leave out --executor")
         with opened(executor, address, shards or default_place(_told(out))) as where:
             rollout = FileRollout(model.resolve() if model is not None else None, max_tokens)
-            spread = Panel(panel, ledger.resolve(), rollout, [str(rollout.model), max_tokens])
+            spread = Panel(panel, ledger.resolve(), rollout)
             known = load_problems(problems, say=tell_aside) if problems is not None else ()
             result = judge_in_shards(file, _told(out), known, spread, where, yes=yes, keep=shards is not None)
         tell(as_json, result, said(result))

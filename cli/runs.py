@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..datasets.errors import ConfigError
+from .executing import Address, Executor, ShardsAt, opened, refuse_without_executor
 from .options import Json, Set
 
 if TYPE_CHECKING:
     from ..loop.config import RunConfig
+    from ..loop.executors.executor import Executor as ExecutorContract
     from ..loop.report import Report
 
 RunPath = Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)]
@@ -37,6 +39,9 @@ def run(
     ] = None,
     overrides: Set = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Spend without a budget.")] = False,
+    executor: Executor = None,
+    address: Address = None,
+    shards: ShardsAt = None,
     as_json: Json = False,
 ) -> None:
     """Run a configuration, or go on with it: the same command resumes."""
@@ -49,7 +54,13 @@ def run(
                 f"judge.budget: none, and asking {member.model} may cost money",
                 hint="Set one, e.g. --set judge.budget.usd=5, or say --yes",
             )
-    _run(read, out or Path("runs") / config.stem, as_json)
+    out = out or Path("runs") / config.stem
+    if executor in (None, "local"):
+        refuse_without_executor(address, shards)
+        _run(read, out, as_json)
+        return
+    with opened(executor, address, shards or str(out / "work" / "shards")) as where:
+        _run(read, out.resolve(), as_json, where)
 
 
 def report(path: RunPath, as_json: Json = False) -> None:
@@ -71,10 +82,10 @@ def show(path: RunPath, as_json: Json = False) -> None:
     _show(read_report(path), path, as_json)
 
 
-def _run(config: "RunConfig", out: Path, as_json: bool) -> None:
+def _run(config: "RunConfig", out: Path, as_json: bool, executor: "ExecutorContract | None" = None) -> None:
     from ..loop.run import run as run_loop
 
-    _show(run_loop(config, out, command=_command()), out, as_json)
+    _show(run_loop(config, out, command=_command(), executor=executor), out, as_json)
 
 
 def _show(made: "Report", path: Path, as_json: bool) -> None:

@@ -60,7 +60,7 @@ def judge_in_shards(
 
     if keep and not _is_file(out):
         raise ConfigError(f"--out {out}: gets the shards itself", hint="Leave out --shards")
-    panel.check(executor)
+    panel = panel.on(executor)
     budget = panel.config.budget
     for llm in panel.config.llms:
         if not (yes or llm.is_local or budget.usd or budget.tokens):

@@ -124,6 +124,11 @@ class JudgeConfig(Config):
         return self.model_copy(update={"panel": panel})
 
     @property
+    def is_cut(self) -> bool:
+        """Whether solutions are judged in parts, because verdicts depend on what is judged together."""
+        return "rollout" in self.panel and not any(llm.batch for llm in self.llms)
+
+    @property
     def llms(self) -> tuple[LLMConfig, ...]:
         """The language models of the panel."""
         return tuple(member for member in self.panel if isinstance(member, LLMConfig))

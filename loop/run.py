@@ -13,9 +13,11 @@ from .config import RunConfig
 from .curation import curate, renew
 from .diverging import diverge
 from .engines import check_engine
+from .executors.executor import Executor
 from .folder import FULL_PRECISION, UNTUNED, RunFolder
 from .gating import Gatekeeper
 from .inspecting import inspect_solutions
+from .locating import judge, judge_panel
 from .models import Models, restored_name
 from .progress import Reporter
 from .report import Report
@@ -24,7 +26,6 @@ from .restored import describe
 from .stages import (
     choose_few_shot,
     gate,
-    judge,
     make_problems,
     quantize_variants,
     restore,
@@ -32,13 +33,21 @@ from .stages import (
     solve_failures,
 )
 from .summary import summarise
+from .threads import use_threads
 from .truth import measure_judges
 from .tuning import tune_format
 
 __all__ = ["run"]
 
 
-def run(config: RunConfig, path: Path, reporter: Reporter | None = None, *, command: str = "") -> Report:
+def run(
+    config: RunConfig,
+    path: Path,
+    reporter: Reporter | None = None,
+    *,
+    command: str = "",
+    executor: Executor | None = None,
+) -> Report:
     """Run a configuration in a folder, or go on with it.
 
     Args:
@@ -46,6 +55,7 @@ def run(config: RunConfig, path: Path, reporter: Reporter | None = None, *, comm
         path: The run folder.
         reporter: Where progress is shown; standard error when left out.
         command: What the report says to type to get it again.
+        executor: Generates and judges; this process when left out. What it makes is the same.
 
     Returns:
         The report; `report.html` and `report.json` are in the folder.
@@ -53,17 +63,15 @@ def run(config: RunConfig, path: Path, reporter: Reporter | None = None, *, comm
     Raises:
         FirstFaultError: If the configuration or what it names can't be used.
     """
-    import torch
-
-    # Processors are slow with numbers next to zero. Before any thread starts: threads take it over.
-    torch.set_flush_denormal(True)
-    torch.set_num_threads(config.threads)
+    use_threads(config.threads)
     reporter = reporter or Reporter()
     folder = RunFolder(path)
-    with folder.locked(), Models(config, folder, reporter) as models:
+    with folder.locked(), Models(config, folder, reporter, executor) as models:
         folder.sweep()
         folder.claim(config)
         check_engine(config.engine, reporter, config.variants)
+        if executor is not None:
+            judge_panel(models, folder).on(executor)  # what can't be asked there is said before any work
         gatekeeper = Gatekeeper(config.gate, reporter)
         name = config.main.name
         after = restored_name(name)

@@ -1,6 +1,8 @@
 """A Ray cluster of three nodes on this machine, each with one processor, whose nodes can be killed."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -32,6 +34,14 @@ class Nodes:
         while len(self._others) < 2:
             self._others.append(self._cluster.add_node(**_NODE))
         self._cluster.wait_for_nodes()
+
+    @contextmanager
+    def accelerators(self, count: int) -> Iterator[None]:
+        """A node more, to which Ray is told that it has accelerators: what it reckons with, not real ones."""
+        added = self._cluster.add_node(**{**_NODE, "num_cpus": count}, num_gpus=count)
+        self._cluster.wait_for_nodes()
+        yield
+        self._cluster.remove_node(added)
 
     def __enter__(self) -> Self:
         return self

@@ -34,9 +34,10 @@ class Square:
     refused: int = -1
     seconds: float = 0.0
     """That a shard takes at least."""
+    wants_accelerator: bool = False
 
     kind = Squared
-    wants_accelerator = False
+    processors = 1
 
     def described(self) -> object:
         return {"power": self.power}
@@ -44,6 +45,8 @@ class Square:
     @contextmanager
     def opened(self) -> Iterator[Do[Squared]]:
         self._note("opened")
+        if self.wants_accelerator:
+            self._note(f"on:{os.environ.get('CUDA_VISIBLE_DEVICES', 'none')}")
         yield self._do
 
     def _do(self, items: Sequence[Item]) -> list[Squared]:

@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager
 from itertools import islice
 from typing import NamedTuple, Protocol, TypeVar
 
+from ...annotate.engines.endpoint import Budget
+from ...annotate.engines.spending import Spending
 from ...datasets.errors import ConfigError
 from ...datasets.records import Record
 from .shards import Item, R, Shard, Shards
@@ -29,6 +31,11 @@ class Work(Protocol[R]):
     @property
     def wants_accelerator(self) -> bool:
         """Whether it is done on an accelerator where there is one."""
+        ...
+
+    @property
+    def processors(self) -> int:
+        """How many processors it keeps busy, where there is no accelerator."""
         ...
 
     def described(self) -> object:
@@ -54,6 +61,10 @@ class Executor(Protocol):
     @property
     def is_here(self) -> bool:
         """Whether all work is done on this machine."""
+        ...
+
+    def spending(self, budget: Budget) -> Spending | None:
+        """Count what all processes together spend; `None` where there is only this one."""
         ...
 
     def map(self, stage: str, work: Work[R], cuts: Iterable[Sequence[Item]]) -> Iterator[Shard]:

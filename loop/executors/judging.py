@@ -1,11 +1,12 @@
 """Judging as work for an executor: items of a file, or the cases of a run."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
+from ...annotate.engines.spending import Spending
 from ...annotate.grading import Grader
 from ...datasets.errors import ConfigError, EndpointError, InputError
 from ...datasets.records import Problem, Solution, Verdict
@@ -20,8 +21,27 @@ from ...judge.processbench import read_item, read_item_rows
 from .executor import Do, Executor
 from .shards import Item
 
-MakeRollout = Callable[[Grader, ExitStack], Judge]
-"""Makes the rollout judge; what it starts ends with the stack. It is pickled."""
+
+class MakeRollout(Protocol):
+    """Makes the rollout judge. It is pickled."""
+
+    @property
+    def wants_accelerator(self) -> bool:
+        """Whether it runs a model where it is made."""
+        ...
+
+    @property
+    def processors(self) -> int:
+        """Processors that it keeps busy."""
+        ...
+
+    def described(self) -> object:
+        """All that its verdicts depend on besides the panel's configuration, as JSON."""
+        ...
+
+    def __call__(self, grader: Grader, stack: ExitStack) -> Judge:
+        """Make it; what it starts ends with the stack."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -32,18 +52,23 @@ class Panel:
         config: Who judges.
         ledger: Where answers are kept if the configuration names no place.
         rollout: Makes the rollout judge.
-        rollout_is: What its verdicts depend on, as JSON.
+        spending: Where all processes count what they spend.
     """
 
     config: JudgeConfig
     ledger: Path
     rollout: MakeRollout
-    rollout_is: object = None
+    spending: Spending | None = None
 
     @property
     def wants_accelerator(self) -> bool:
         """Whether it has a model to run."""
-        return "rollout" in self.config.panel
+        return self._has_model and self.rollout.wants_accelerator
+
+    @property
+    def processors(self) -> int:
+        """Processors that it keeps busy."""
+        return self.rollout.processors if self._has_model else 1
 
     def described(self) -> object:
         """All that verdicts depend on: not what they may cost, nor where answers are kept."""
@@ -52,7 +77,7 @@ class Panel:
         return {
             "judge": self.config.model_dump(mode="json", exclude=without),
             "calibration": file_sha256(calibration) if calibration is not None else None,
-            "rollout": self.rollout_is if self.wants_accelerator else None,
+            "rollout": self.rollout.described() if self._has_model else None,
         }
 
     @contextmanager
@@ -60,12 +85,21 @@ class Panel:
         """Make the judges."""
         with ExitStack() as stack:
             grader = stack.enter_context(Grader())
-            made = members(self.config, lambda: self.rollout(grader, stack), ledger=self.ledger)
+            made = members(
+                self.config,
+                lambda: self.rollout(grader, stack),
+                ledger=self.ledger,
+                spending=self.spending,
+            )
             asked = stack.enter_context(made)
             yield assemble(asked, self.config, skipped=_nothing, say=_nothing), asked
 
-    def check(self, executor: Executor) -> None:
-        """Refuse a panel that can't be asked on several machines.
+    @property
+    def _has_model(self) -> bool:
+        return "rollout" in self.config.panel
+
+    def on(self, executor: Executor) -> "Panel":
+        """Return the panel as it is asked by an executor: with one budget for all processes.
 
         Raises:
             ConfigError: If it would be asked through the Batch API, or would pay for answers that other
@@ -83,6 +117,7 @@ class Panel:
                     f"don't see, and asking {llm.model} may cost money",
                     hint="Give a database: ledger: postgresql://USER@HOST/NAME",
                 )
+        return replace(self, spending=executor.spending(self.config.budget)) if self.config.llms else self
 
 
 @dataclass(frozen=True)
@@ -97,6 +132,11 @@ class JudgeItems:
     def wants_accelerator(self) -> bool:
         """Whether the panel has a model to run."""
         return self.panel.wants_accelerator
+
+    @property
+    def processors(self) -> int:
+        """Processors that it keeps busy."""
+        return self.panel.processors
 
     def described(self) -> object:
         """All that rows depend on."""
@@ -128,6 +168,11 @@ class JudgeCases:
     def wants_accelerator(self) -> bool:
         """Whether the panel has a model to run."""
         return self.panel.wants_accelerator
+
+    @property
+    def processors(self) -> int:
+        """Processors that it keeps busy."""
+        return self.panel.processors
 
     def described(self) -> object:
         """All that verdicts depend on."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 
+from ...annotate.engines.endpoint import Budget
 from .executor import Do, Work, plan, shards_of
 from .shards import Item, R, Shard, absolute
 
@@ -18,6 +19,9 @@ class LocalExecutor:
 
     def __init__(self, place: str) -> None:
         self.place = absolute(place)
+
+    def spending(self, budget: Budget) -> None:
+        """There is only this process."""
 
     def map(self, stage: str, work: Work[R], cuts: Iterable[Sequence[Item]]) -> Iterator[Shard]:
         """Do what is not done; yield every shard, in order."""

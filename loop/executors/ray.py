@@ -14,13 +14,18 @@ leaves a mark at the place while it lasts, and a shard with too many of them end
 import logging
 import os
 import socket
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+import sys
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
+from ...annotate.engines.endpoint import Budget
+from ...annotate.engines.spending import Spending
 from ...datasets import errors
 from ...datasets.errors import ConfigError, FirstFaultError
+from .account import SharedSpending
 from .executor import Do, Work, plan, shards_of
 from .shards import Item, R, Shard, Shards, absolute
 
@@ -49,9 +54,8 @@ class RayExecutor:
     def __enter__(self) -> Self:
         # Read when Ray is imported. A cluster that runs already was told by who started it.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        if self._address is not None:
-            # Ray writes notes of its own between our lines; those of the nodes stay in their logs.
-            os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+        # Of this process, which would write it between our lines; set it to read it.
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         ray = _ray()
         if not ray.is_initialized():
             _connect(ray, self._address)
@@ -74,6 +78,11 @@ class RayExecutor:
         """Whether the cluster is this machine alone."""
         return len([node for node in _ray().nodes() if node["Alive"]]) < 2
 
+    def spending(self, budget: Budget) -> Spending | None:
+        """Count what all processes together spend, where that matters."""
+        shared = budget.usd is not None or budget.tokens is not None
+        return SharedSpending(budget) if shared else None
+
     def map(self, stage: str, work: Work[R], cuts: Iterable[Sequence[Item]]) -> Iterator[Shard]:
         """Have done what is not done; yield every shard once it is there."""
         ray = _ray()
@@ -90,10 +99,12 @@ class RayExecutor:
             return
         resources = cast(Mapping[str, float], ray.cluster_resources())
         on_accelerator = work.wants_accelerator and resources.get("GPU", 0) >= 1
+        # One that wanted more than the largest node has would wait for ever.
+        most = max(int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"])
         data = ray.data.from_items(missing, override_num_blocks=len(missing)).map(
             _Worker,
             fn_constructor_args=(work, shards),
-            num_cpus=1,
+            num_cpus=None if on_accelerator else max(1, min(work.processors, most)),
             num_gpus=1 if on_accelerator else None,
             concurrency=(1, len(missing)),
         )
@@ -150,14 +161,29 @@ def _connect(ray: Any, address: str | None) -> None:
     if address not in (None, "auto"):
         _look_for(address)
     try:
-        ray.init(
-            address=address or "local",
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            include_dashboard=False if address is None else None,
-        )
+        with _without_notes():
+            ray.init(
+                address=address or "local",
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                include_dashboard=False if address is None else None,
+            )
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise _unreachable(address or "local", " ".join(str(error).split())[:200]) from None
+
+
+@contextmanager
+def _without_notes() -> Generator[None]:
+    """Keep from standard error what Ray's C++ says there of its own settings."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("w") as nothing:
+            os.dup2(nothing.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _look_for(address: str) -> None:

@@ -1,5 +1,6 @@
 """A Ray cluster that the tests of this folder share."""
 
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -18,3 +19,11 @@ def nodes(shared_nodes: Nodes) -> Nodes:
     """Three nodes, whatever the test before did to them."""
     shared_nodes.heal()
     return shared_nodes
+
+
+@pytest.fixture(autouse=True)
+def processor() -> Iterator[None]:
+    """Runs and restorations set how the processor computes; hypothesis, for one, wants it as it was."""
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.set_flush_denormal(False)

@@ -137,6 +137,20 @@ def test_solutions_that_were_not_asked_about_are_no_finished_shard(file: Path, t
         assert server.asked.total() == 60
 
 
+def test_a_budget_holds_for_all_nodes_together(file: Path, tmp_path: Path, nodes, capsys):
+    with Hostile(answer) as server:
+        text = f"[{{llm: tiny, base_url: '{server.url}'}}]"
+        poor = panel(tmp_path / "poor.yaml", text, ledger=tmp_path / "l.sqlite", budget="{tokens: 300}")
+        ray = ("--executor", "ray", "--address", nodes.address, "--out", tmp_path / "out")
+        assert judge(file, "--config", poor, *ray) == 2
+        assert "the budget of 300 tokens is spent" in capsys.readouterr().err
+        # 15 tokens each; reckoned with those in flight, one may be too many.
+        assert server.asked.total() in (20, 21)
+        rich = panel(tmp_path / "rich.yaml", text, ledger=tmp_path / "l.sqlite", budget="{tokens: 10000}")
+        assert judge(file, "--config", rich, *ray) == 0
+        assert (server.asked.total(), set(server.answered.values())) == (60, {1})
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
