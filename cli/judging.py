@@ -10,7 +10,9 @@ from typer.core import TyperGroup
 from ..datasets.errors import ConfigError, InputError
 from .asking import agree_to_cost, read_panel
 from .calibrating import calibrate
+from .executing import Address, Executor, ShardsAt, opened, refuse_without_executor
 from .options import Json, Out, tell, tell_aside
+from .sharding import default_place, judge_in_shards, said
 
 if TYPE_CHECKING:
     from ..judge.bench import Cost, Scores
@@ -43,7 +45,13 @@ def solutions(
     file: Annotated[
         Path, typer.Argument(help="Solutions: our .jsonl, or ProcessBench's .json.", show_default=False)
     ],
-    out: Annotated[Path | None, typer.Option(help="Where the verdicts go.", show_default=False)] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            help="Where the verdicts go. With --executor also a folder or URL, for Parquet files.",
+            show_default=False,
+        ),
+    ] = None,
     judge: Annotated[str, typer.Option(help="symbolic, rollout or panel (both).")] = "symbolic",
     config: Annotated[
         Path | None,
@@ -71,6 +79,9 @@ def solutions(
         list[Path] | None,
         typer.Option(help="Ask nothing: take answers from this output file. Repeatable.", show_default=False),
     ] = None,
+    executor: Executor = None,
+    address: Address = None,
+    shards: ShardsAt = None,
     as_json: Json = False,
 ) -> None:
     """Find the first faulty step of every solution in a file."""
@@ -79,24 +90,35 @@ def solutions(
     from ..annotate.grading import Grader
     from ..datasets.problem_sets import load_problems
     from ..datasets.store import write_text
-    from ..judge.llm import is_unasked, why_unasked
-    from ..judge.members import asking, assemble, members, price
-    from ..judge.processbench import read_cases, spent_row, verdict_row
+    from ..judge.judged import judge_items
+    from ..judge.members import asking, assemble, members
+    from ..judge.processbench import read_cases
+    from ..loop.executors.judging import Panel
     from ..loop.progress import Reporter
-    from ..loop.rollout import load_rollout
+    from ..loop.rollout import FileRollout, load_rollout
     from ..loop.watching import watched
     from .batches import reading, write_requests
 
     panel = read_panel(judge, config)
     if batch:
         panel = panel.batched()
+    if executor is not None:
+        if batch_write is not None or batch_read:
+            raise ConfigError("--batch-write, --batch-read: nothing is spread", hint="Leave out --executor")
+        with opened(executor, address, shards or default_place(_told(out))) as where:
+            rollout = FileRollout(model.resolve() if model is not None else None, max_tokens)
+            spread = Panel(panel, ledger.resolve(), rollout)
+            known = load_problems(problems, say=tell_aside) if problems is not None else ()
+            result = judge_in_shards(file, _told(out), known, spread, where, yes=yes, keep=shards is not None)
+        tell(as_json, result, said(result))
+        return
+    refuse_without_executor(address, shards)
     items = read_cases(file, load_problems(problems, say=tell_aside) if problems is not None else ())
     cases = [item.case for item in items if item.case is not None]
     if batch_write is not None:
         write_requests(panel, cases, ledger, batch_write, as_json)
         return
-    if out is None:
-        raise ConfigError("--out: nothing says where the verdicts go", hint="Give --out verdicts.jsonl")
+    to = Path(_told(out))
     reporter = Reporter()
     with (
         Grader() as grader,
@@ -111,22 +133,19 @@ def solutions(
             agree_to_cost(asked, cases, panel, reporter, yes)
         with reporter.task("Judging", total=len(cases) * len(asked)) as done:
             whole = assemble(watched(asked, reporter, done), panel, skipped=done, say=reporter.say)
-            found = {verdict.solution_id: verdict for verdict in whole.judge(cases)}
-            prices = {key: price(verdict, asked) for key, verdict in found.items()}
-    # One judge speaks for itself.
-    verdicts = {key: verdict.votes[0] if len(asked) == 1 else verdict for key, verdict in found.items()}
-    unasked = sum(is_unasked(verdict) for verdict in verdicts.values())
-    if unasked:
-        reporter.say(f"{unasked} solutions were not judged: {why_unasked(verdicts.values())}")
-    keys = [item.case.solution.id if item.case else "" for item in items]
-    rows = [verdict_row(item, verdicts.get(key)) for item, key in zip(items, keys, strict=True)]
-    if any(member.chat is not None for member in asked):
-        for row, key in zip(rows, keys, strict=True):
-            row |= spent_row(verdicts.get(key), prices.get(key))
-    write_text(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-    counts = Counter(str(row["status"]) for row in rows)
-    said = ", ".join(f"{count} {status}" for status, count in counts.most_common())
-    tell(as_json, {"items": len(rows), **counts, "out": str(out)}, f"{len(rows)} solutions: {said}. {out}")
+            found = judge_items(items, whole, asked)
+    if found.unasked:
+        reporter.say(f"{found.unasked} solutions were not judged: {found.why}")
+    rows = [row.row() for row in found.rows]
+    write_text(to, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    result = {"items": len(rows), **Counter(str(row["status"]) for row in rows), "out": str(to)}
+    tell(as_json, result, said(result))
+
+
+def _told(out: str | None) -> str:
+    if out is None:
+        raise ConfigError("--out: nothing says where the verdicts go", hint="Give --out verdicts.jsonl")
+    return out
 
 
 app.command()(calibrate)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..datasets.errors import ConfigError, InputError
+from .executing import Address, Executor, opened, refuse_without_executor
 from .options import Json, Set, tell
 
 if TYPE_CHECKING:
     from ..annotate.statistics import Interval
-    from ..loop.matrix import Row
     from ..loop.matrix_means import Mean
+    from ..loop.matrix_row import Row
     from ..loop.progress import Reporter
 
 
@@ -48,6 +49,8 @@ def restore(
         typer.Option(help="Where the result goes; made up from the names when left out.", show_default=False),
     ] = None,
     overrides: Set = None,
+    executor: Executor = None,
+    address: Address = None,
     as_json: Json = False,
 ) -> None:
     """Restore a quantized model by preference pairs, with an adapter or in place; it stays low-bit."""
@@ -56,8 +59,11 @@ def restore(
     if matrix is not None:
         if any(one is not None for one in (model, dataset, revision, base)):
             raise ConfigError("--matrix names models and datasets itself", hint="Leave out the others")
-        _restore_matrix(matrix, out or Path("runs") / matrix.stem, overrides or [], Reporter(), as_json)
+        cluster = (executor, address)
+        _restore_matrix(matrix, out or Path("runs") / matrix.stem, overrides or [], cluster, as_json)
         return
+    if executor is not None or address is not None:
+        raise ConfigError("--executor, --address: one model is restored here", hint="Give a --matrix")
     if model is None or dataset is None:
         raise ConfigError("nothing to restore", hint="Give --model and --dataset, or --matrix FILE")
     _restore_one(model, dataset, revision, base, out, overrides or [], Reporter(), as_json)
@@ -135,20 +141,27 @@ def _name(given: str, folder: Path) -> str:
     return given if folder != Path(given) else folder.resolve().name
 
 
-def _restore_matrix(path: Path, out: Path, overrides: list[str], reporter: "Reporter", as_json: bool) -> None:
-    import torch
-
+def _restore_matrix(
+    path: Path, out: Path, overrides: list[str], cluster: tuple[str | None, str | None], as_json: bool
+) -> None:
     from ..loop.config import parse_config, read_yaml
+    from ..loop.executors.restoring import spread_matrix
     from ..loop.matrix import restore_matrix
     from ..loop.matrix_config import MatrixConfig
     from ..loop.matrix_means import write_means
+    from ..loop.progress import Reporter
+    from ..loop.threads import use_threads
     from ..restore.sources import read_source
 
     config = parse_config(read_yaml(path), MatrixConfig, str(path), overrides).with_paths_from(path.parent)
-    # Processors are slow with numbers next to zero. Before any thread starts: threads take it over.
-    torch.set_flush_denormal(True)
-    torch.set_num_threads(config.threads)
-    rows = restore_matrix(config, out, read_source, reporter)
+    executor, address = cluster
+    if executor in (None, "local"):
+        refuse_without_executor(address, None)
+        use_threads(config.threads)
+        rows = restore_matrix(config, out, read_source, Reporter())
+    else:
+        with opened(executor, address, str(out / ".shards")) as where:
+            rows = spread_matrix(config, out, read_source, Reporter(), where)
     over_seeds = write_means(rows, out)
     if as_json:
         told = {"rows": rows, "means": over_seeds}

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..datasets.errors import ConfigError
+from .executing import Address, Executor, ShardsAt, opened, refuse_without_executor
 from .options import Json, Set, tell
 
 if TYPE_CHECKING:
     from ..loop.config import RunConfig
+    from ..loop.executors.executor import Executor as ExecutorContract
     from ..loop.report import Report
 
 RunPath = Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)]
@@ -40,6 +42,9 @@ def run(
         str | None, typer.Option(help="Last stage to do, e.g. curate; all when left out.", show_default=False)
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Spend without a budget.")] = False,
+    executor: Executor = None,
+    address: Address = None,
+    shards: ShardsAt = None,
     as_json: Json = False,
 ) -> None:
     """Run a configuration, or go on with it: the same command resumes."""
@@ -52,7 +57,13 @@ def run(
                 f"judge.budget: none, and asking {member.model} may cost money",
                 hint="Set one, e.g. --set judge.budget.usd=5, or say --yes",
             )
-    _run(read, out or Path("runs") / config.stem, as_json, until)
+    out = out or Path("runs") / config.stem
+    if executor in (None, "local"):
+        refuse_without_executor(address, shards)
+        _run(read, out, as_json, until)
+        return
+    with opened(executor, address, shards or str(out / "work" / "shards")) as where:
+        _run(read, out.resolve(), as_json, until, where)
 
 
 def report(path: RunPath, as_json: Json = False) -> None:
@@ -74,10 +85,16 @@ def show(path: RunPath, as_json: Json = False) -> None:
     _show(read_report(path), path, as_json)
 
 
-def _run(config: "RunConfig", out: Path, as_json: bool, until: str | None = None) -> None:
+def _run(
+    config: "RunConfig",
+    out: Path,
+    as_json: bool,
+    until: str | None = None,
+    executor: "ExecutorContract | None" = None,
+) -> None:
     from ..loop.run import run as run_loop
 
-    made = run_loop(config, out, command=_command(), until=until)
+    made = run_loop(config, out, command=_command(), until=until, executor=executor)
     if made is not None:
         _show(made, out, as_json)
     else:

@@ -21,9 +21,10 @@ from typing import Any, NamedTuple, TypeVar
 from . import card, pictures
 from .errors import InputError
 from .leaks import check_leaks
+from .parquet import arrow_schema
 from .provenance import Provenance
 from .records import Pair, Record
-from .store import arrow_schema, file_sha256, read_records, write_records
+from .store import file_sha256, read_records, write_records
 from .subsets import KINDS, PARTS, Part
 
 R = TypeVar("R", bound=Record)

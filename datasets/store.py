@@ -11,23 +11,20 @@ import re
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from functools import cache
-from importlib import import_module
+from io import BytesIO
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, cast, get_args, get_origin
+from typing import Any, TypeVar, cast
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from .errors import InputError
+from .parquet import as_table, nested_fields, parquet_rows, write_table
 from .records import Record
 
 R = TypeVar("R", bound=Record)
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _DEEPEST = 64
 _TOO_DEEP = "nested too deeply"
-_ROWS = 2048
-"""Rows of a Parquet file that are written and read together."""
 
 
 def read_records(path: Path, kind: type[R]) -> list[R]:
@@ -44,7 +41,7 @@ def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     if not path.is_file():
         raise InputError(f"{path}: no such file", hint="Check the path.")
     if path.suffix == ".parquet":
-        yield from _read_parquet(path)
+        yield from parquet_rows(path, str(path))
     elif path.suffix == ".jsonl":
         yield from _read_jsonl(path)
     else:
@@ -62,7 +59,9 @@ def write_records(path: Path, records: Iterable[Record], kind: type[Record] | No
     records = list(records)
     rows = [record.model_dump(mode="json") for record in records]
     if path.suffix == ".parquet":
-        _write_parquet(path, rows, type(records[0]) if records else kind)
+        table = as_table(rows, type(records[0]) if records else kind)
+        with replacing(path) as temporary:
+            write_table(table, temporary)
     else:
         write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
@@ -91,6 +90,22 @@ def replacing(path: Path, mode: int = 0o644) -> Generator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def parquet_bytes(records: Iterable[Record], kind: type[Record]) -> bytes:
+    """Return the content of a Parquet file of these records."""
+    content = BytesIO()
+    write_table(as_table([record.model_dump(mode="json") for record in records], kind), content)
+    return content.getvalue()
+
+
+def parse_parquet(content: bytes, kind: type[R], where: str) -> list[R]:
+    """Read the records of a Parquet file's content.
+
+    Raises:
+        InputError: Naming `where`, if it is no such file or a row is malformed.
+    """
+    return [parse_record(row, kind, place) for place, row in parquet_rows(BytesIO(content), where)]
 
 
 def file_sha256(path: Path) -> str:
@@ -190,87 +205,10 @@ def _read_jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             yield where, parse_line(line, where)
 
 
-def _read_parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    pa, pq = _pyarrow()
-
-    try:
-        # In pieces: whole tables as Python objects would take several times the memory of the records.
-        pieces = pq.ParquetFile(path).iter_batches(batch_size=_ROWS)
-        number = 0
-        for piece in pieces:
-            for row in piece.to_pylist():
-                number += 1
-                yield f"{path}:{number}", row
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(
-            f"{path}: not a Parquet file: {error}", hint="Write it anew or use .jsonl."
-        ) from None
-
-
-def _write_parquet(path: Path, rows: list[dict[str, Any]], kind: type[Record] | None) -> None:
-    pa, pq = _pyarrow()
-
-    schema = arrow_schema(kind) if kind else pa.schema([])
-    nested = _nested_fields(kind) if kind else frozenset[str]()
-    rows = [
-        {
-            name: json.dumps(value, ensure_ascii=False) if name in nested else value
-            for name, value in row.items()
-        }
-        for row in rows
-    ]
-    table = pa.Table.from_pylist(rows, schema=schema)
-    with replacing(path) as temporary:
-        pq.write_table(table, temporary, row_group_size=_ROWS)
-
-
-def _pyarrow() -> tuple[Any, Any]:
-    # Imported only for a Parquet file, since it is slow to; and as Any, since it has no types.
-    return import_module("pyarrow"), import_module("pyarrow.parquet")
-
-
-def arrow_schema(kind: type[Record]) -> Any:
-    """Return a record's columns, typed by its fields: a column of empty rows keeps its type."""
-    pa, _ = _pyarrow()
-    types: dict[Any, Any] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
-    types |= {(tuple, plain): pa.list_(arrow) for plain, arrow in types.items()}
-    return pa.schema(
-        [(name, types[_column_type(field.annotation)]) for name, field in kind.model_fields.items()]
-    )
-
-
-@cache
-def _nested_fields(kind: type[Record]) -> frozenset[str]:
-    """Name the fields that stand in Parquet as JSON text.
-
-    Records inside records do: Arrow can't hold a struct without fields, nor a verdict inside a
-    verdict.
-    """
-    return frozenset(name for name, field in kind.model_fields.items() if _is_nested(field.annotation))
-
-
-def _is_nested(annotation: Any) -> bool:
-    if isinstance(annotation, type) and not get_args(annotation):
-        return issubclass(annotation, BaseModel | dict)
-    return any(_is_nested(part) for part in get_args(annotation)) or get_origin(annotation) is dict
-
-
-def _column_type(annotation: Any) -> Any:
-    """The plain type of a column's values; `(tuple, type)` of a column of sequences."""
-    if _is_nested(annotation):
-        return str
-    if get_origin(annotation) is tuple:
-        return tuple, _column_type(get_args(annotation)[0])
-    if get_origin(annotation) in (Union, UnionType):
-        return next(_column_type(part) for part in get_args(annotation) if part is not NoneType)
-    # Enumerations of text stand as text.
-    return next(plain for plain in (bool, int, float, str) if issubclass(annotation, plain))
-
-
 def _decode(row: dict[str, Any], kind: type[Record], where: str) -> dict[str, Any]:
     """Turn the JSON text of nested fields back; told by the field, since tools drop metadata."""
     decoded = dict(row)
-    for name in _nested_fields(kind):
+    for name in nested_fields(kind):
         if isinstance(row.get(name), str):
             try:
                 decoded[name] = json.loads(row[name])

@@ -92,6 +92,9 @@ class JudgeConfig(Config):
     """Injected errors to test the symbolic judge on, where problems are abacus."""
     budget: Budget = Budget()
     """What all language models together may cost."""
+    shard_size: int = Field(default=1024, ge=1)
+    """Solutions that are judged together, here or on a node of a cluster. The rollout judge's batches are
+    made among them, so its verdicts are the same for the same size only."""
     ledger: Path | None = None
     """Where answers are kept, so that none is bought twice; in the run's folder when left out."""
 
@@ -119,6 +122,11 @@ class JudgeConfig(Config):
             for member in self.panel
         )
         return self.model_copy(update={"panel": panel})
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether solutions are judged in parts, because verdicts depend on what is judged together."""
+        return "rollout" in self.panel and not any(llm.batch for llm in self.llms)
 
     @property
     def llms(self) -> tuple[LLMConfig, ...]:

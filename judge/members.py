@@ -68,7 +68,12 @@ def asking(config: LLMConfig, ledger: Ledger, spending: Spending) -> LedgeredCha
 
 @contextmanager
 def members(
-    config: JudgeConfig, rollout: Callable[[], Judge], *, ledger: Path, chat: MakeChat = asking
+    config: JudgeConfig,
+    rollout: Callable[[], Judge],
+    *,
+    ledger: Path,
+    chat: MakeChat = asking,
+    spending: Spending | None = None,
 ) -> Generator[tuple[Member, ...]]:
     """Make a panel's judges; the ledger is open for as long as they are used.
 
@@ -77,6 +82,7 @@ def members(
         rollout: Makes the rollout judge, which needs a model.
         ledger: Where answers are kept if the configuration names no place.
         chat: Makes what a language model is asked through.
+        spending: Where what is spent is counted, if others count there too.
 
     Raises:
         ConfigError: If a key is missing or the budget can't be kept.
@@ -84,7 +90,7 @@ def members(
     if not config.llms:
         yield tuple(Member(SymbolicJudge() if name == "symbolic" else rollout()) for name in config.panel)
         return
-    spending = Spending(config.budget)
+    spending = spending or Spending(config.budget)
     with Ledger(config.ledger or ledger) as kept:
         made: list[Member] = []
         for one in config.panel:

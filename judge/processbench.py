@@ -33,7 +33,7 @@ def read_cases(path: Path, problems: Sequence[Problem] = ()) -> list[ItemCase]:
             or about an unknown problem.
     """
     known = {problem.id: problem for problem in problems}
-    items = [read_item(row, place, where, known) for place, (where, row) in enumerate(_rows(path))]
+    items = [read_item(row, place, where, known) for place, (where, row) in enumerate(read_item_rows(path))]
     if not items:
         raise InputError(f"{path}: no items", hint="Give a file with at least one solution.")
     return items
@@ -99,7 +99,12 @@ def spent_row(verdict: Verdict | None, usd: float | None) -> dict[str, object]:
     return {**verdict.usage.model_dump(), "usd": usd}
 
 
-def _rows(path: Path) -> Iterator[tuple[str, object]]:
+def read_item_rows(path: Path) -> Iterator[tuple[str, object]]:
+    """Yield `(where, row)` for every item of a file, as parsed from JSON.
+
+    Raises:
+        InputError: If the file is missing or malformed.
+    """
     if path.suffix != ".json":
         yield from read_rows(path)
         return

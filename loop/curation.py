@@ -40,7 +40,7 @@ def curate(models: Models, folder: RunFolder, reporter: Reporter) -> None:
     funnel = Funnel()
     worth = list(judged(items, references, funnel, agreed_only=config.curate.agreed_only))
     journal = folder.journal(f"pairs-{name}")
-    models.load(FULL_PRECISION)
+    models.prepare(FULL_PRECISION)
     with Grader() as grader:
         with reporter.task("Making pairs", total=len(worth)) as done:
             engine = models.engine(FULL_PRECISION, journal, done)
@@ -72,7 +72,7 @@ def curate(models: Models, folder: RunFolder, reporter: Reporter) -> None:
     )
     write_records(folder.test_pairs_path(name), chosen.test, Pair)
     write_records(out, chosen.train)
-    folder.close_journal(f"pairs-{name}")
+    models.close(journal)
 
 
 def renew(folder: RunFolder, name: str, reporter: Reporter) -> None:

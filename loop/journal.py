@@ -37,6 +37,11 @@ class Journal:
         self._done: dict[str, Any] = {}
         self._load()
 
+    @property
+    def stage(self) -> str:
+        """Name of the stage."""
+        return self._path.stem
+
     def put(self, key: str, value: Any) -> None:
         """Keep finished work, as plain JSON; it is on disk when this returns."""
         line = json.dumps({"key": key, "value": value}, ensure_ascii=False) + "\n"
@@ -50,6 +55,11 @@ class Journal:
     def get(self, key: str) -> Any:
         """Return finished work."""
         return self._done[key]
+
+    def remove(self) -> None:
+        """Forget all of it."""
+        self._path.unlink(missing_ok=True)
+        self._done.clear()
 
     def __contains__(self, key: str) -> bool:
         return key in self._done

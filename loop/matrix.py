@@ -2,27 +2,18 @@
 
 A row that fails is recorded with its reason and the others go on; a matrix that was stopped goes on with the
 same command, and rows that failed are tried again.
-
-The best row of a model is chosen by a rule that is fixed before anything is measured: the dataset with the
-highest mean accuracy over its seeds on validation problems, where every seed came through; of its seeds, the
-one with the highest accuracy there; ties go to fewer pairs, then to the smaller seed. Held-out problems take
-no part in it. The gate comes after the choice: it may reject the best row, and puts no other in its place.
 """
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from statistics import fmean
-
-from pydantic import Field
 
 from ..annotate.engines.transformers import TransformersEngine
 from ..annotate.grading import Grader
 from ..annotate.solving import solve
-from ..annotate.statistics import Interval
 from ..datasets.errors import FirstFaultError, InputError
 from ..datasets.overlap import remove_overlap, unlike
-from ..datasets.records import Record, Solution, Split
+from ..datasets.records import Solution, Split
 from ..datasets.store import read_records, write_records, write_text
 from ..models import BUNDLED
 from ..quant.formats.loading import load_unpacked
@@ -38,42 +29,11 @@ from .gating import BeforeAfter, Gatekeeper, Placed
 from .journal import Journal, JournaledEngine
 from .matrix_config import MatrixConfig, Quantized, Source
 from .matrix_folder import MatrixFolder
+from .matrix_row import Row, choose, rows_json
 from .progress import Reporter
 
 ReadSource = Callable[[str, str | None], Origin]
 """As `read_source`."""
-
-
-class Row(Record):
-    """One model restored with one dataset and seed."""
-
-    model: str
-    dataset: str
-    seed: int
-    pairs: int = Field(default=0, ge=0)
-    revision: str | None = None
-    """The commit of a set on the Hub."""
-    sha256: str | None = None
-    """Of the set's content."""
-    warnings: tuple[str, ...] = ()
-    """In what the set does not fit the model."""
-    full_precision: float | None = None
-    """Shares of the held-out problems solved."""
-    quantized: float | None = None
-    restored: float | None = None
-    recovery: Interval | None = None
-    """On held-out problems; `None` where quantization lost nothing, or the row failed."""
-    validation: float | None = None
-    """Share solved of the validation problems that are unlike those trained on: what the best row is chosen
-    by."""
-    seconds: float | None = None
-    """Of training; `None` where it was done before the matrix was stopped."""
-    failed: str | None = None
-    """Why there is no result."""
-    rejected: str | None = None
-    """Why the restored model does not pass the gate."""
-    is_best: bool = False
-    """Of its model."""
 
 
 def restore_matrix(config: MatrixConfig, out: Path, read: ReadSource, reporter: Reporter) -> list[Row]:
@@ -94,33 +54,27 @@ def restore_matrix(config: MatrixConfig, out: Path, read: ReadSource, reporter: 
     """
     folder = MatrixFolder(out)
     folder.claim(config)
-    matrix = _Matrix(config, folder, reporter)
+    matrix = Matrix(config, folder, reporter)
     rows: list[Row] = []
     for model in config.models:
         for dataset in config.datasets:
             for seed in config.seeds:
                 rows.append(matrix.row(model, dataset, seed, read))
-                write_text(folder.rows, _json(choose(rows)))
+                write_text(folder.rows, rows_json(choose(rows)))
     return choose(rows)
 
 
-def choose(rows: Sequence[Row]) -> list[Row]:
-    """Mark the best row of every model; see the rule above."""
-    best: list[Row] = []
-    for model in dict.fromkeys(row.model for row in rows):
-        own = [row for row in rows if row.model == model]
-        whole = [
-            [row for row in own if row.dataset == name] for name in dict.fromkeys(row.dataset for row in own)
-        ]
-        usable = [group for group in whole if all(row.validation is not None for row in group)]
-        if usable:
-            group = max(usable, key=lambda group: (_mean(group), -group[0].pairs))
-            best.append(max(group, key=lambda row: (row.validation or 0, -row.seed)))
-    return [row.model_copy(update={"is_best": row in best}) for row in rows]
+class Matrix:
+    """The folder of a matrix, and what its rows share.
 
+    Args:
+        config: What is restored with what.
+        folder: Where results lie.
+        reporter: Where progress is shown.
 
-class _Matrix:
-    """The folder of a matrix, and what its rows share."""
+    Raises:
+        FirstFaultError: If the problems can't be used.
+    """
 
     def __init__(self, config: MatrixConfig, folder: MatrixFolder, reporter: Reporter) -> None:
         self._config = config
@@ -139,6 +93,18 @@ class _Matrix:
         if self._gatekeeper.problems:
             self._problems[CAPABILITY] = self._gatekeeper.problems
 
+    def compare(self, model: Quantized) -> None:
+        """Have a model and its original solve what its rows are compared with, unless that is done.
+
+        Raises:
+            FirstFaultError: If the original can't be used; what is wrong with the model, its rows tell.
+        """
+        self._full(model)
+        with suppress(FirstFaultError, RuntimeError, ValueError, OSError):
+            self._quantized(model, "held_out")
+            if CAPABILITY in self._problems:
+                self._quantized(model, CAPABILITY)
+
     def row(self, model: Quantized, dataset: Source, seed: int, read: ReadSource) -> Row:
         """One row, done now or before."""
         folder = self._folder.row(model.name, dataset.name, seed)
@@ -148,13 +114,9 @@ class _Matrix:
             if row.failed is None:
                 return row
         # What the row is compared with; if this fails, so would every row.
-        full = self._solve(
-            self._folder.base(model.name), model.base or BUNDLED, f"base-{model.name}", "held_out"
-        )
+        full = self._full(model)
         try:
-            quantized = self._solve(
-                self._folder.quantized(model.name), model.checkpoint, model.name, "held_out"
-            )
+            quantized = self._quantized(model, "held_out")
             row = self._restored(model, dataset, seed, folder, full, quantized, read)
         except FirstFaultError as error:
             row = Row(model=model.name, dataset=dataset.name, seed=seed, failed=f"{error}. {error.hint}")
@@ -211,9 +173,7 @@ class _Matrix:
         measured = Measured.of(full, quantized, parts["held_out"])
         capability = None
         if CAPABILITY in parts:
-            there = self._folder.quantized(model.name)
-            before = self._solve(there, model.checkpoint, model.name, CAPABILITY)
-            capability = BeforeAfter(before, parts[CAPABILITY])
+            capability = BeforeAfter(self._quantized(model, CAPABILITY), parts[CAPABILITY])
         gate = self._gatekeeper.judge(
             full,
             BeforeAfter(quantized, parts["held_out"]),
@@ -250,6 +210,13 @@ class _Matrix:
             rejected=gate.rejected,
         )
 
+    def _full(self, model: Quantized) -> list[Solution]:
+        folder, base = self._folder.base(model.name), model.base or BUNDLED
+        return self._solve(folder, base, f"base-{model.name}", "held_out")
+
+    def _quantized(self, model: Quantized, part: str) -> list[Solution]:
+        return self._solve(self._folder.quantized(model.name), model.checkpoint, model.name, part)
+
     def _solve(
         self, folder: Path, checkpoint: Path, name: str, part: str, adapter: Path | None = None
     ) -> list[Solution]:
@@ -277,11 +244,3 @@ class _Matrix:
         write_records(out, solutions)
         journal.unlink(missing_ok=True)
         return solutions
-
-
-def _json(rows: Sequence[Row]) -> str:
-    return json.dumps([row.model_dump(mode="json") for row in rows], indent=2, ensure_ascii=False) + "\n"
-
-
-def _mean(rows: Sequence[Row]) -> float:
-    return fmean(row.validation or 0 for row in rows)

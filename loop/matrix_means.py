@@ -9,8 +9,8 @@ from ..annotate.statistics import Interval
 from ..datasets.records import Record, Solution
 from ..datasets.store import read_records, write_text
 from ..restore.seeds import recovery_over_seeds
-from .matrix import Row
 from .matrix_folder import MatrixFolder
+from .matrix_row import Row
 
 
 class Mean(Record):

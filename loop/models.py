@@ -7,14 +7,17 @@ from types import TracebackType
 from typing import Self
 
 from ..annotate.answers import extract_answer
+from ..annotate.engines.engine import Engine
 from ..annotate.engines.loading import load_tokenizer
 from ..annotate.grading import Grader
 from ..annotate.prompts import Example, PromptFormat
-from ..datasets.records import Problem
+from ..datasets.records import Problem, Record
 from ..models import BUNDLED
 from ..restore.adapter import placed
 from .config import RunConfig
 from .engines import Wanted, open_engine
+from .executors.executor import Executor, shards_of
+from .executors.generating import Loading, SpreadEngine
 from .folder import FULL_PRECISION, UNTUNED, RunFolder
 from .journal import BatchEngine, Journal, JournaledEngine
 from .progress import Reporter
@@ -37,10 +40,18 @@ class Models:
         config: The run's configuration.
         folder: Where its checkpoints are.
         reporter: Where progress is shown.
+        executor: Runs them elsewhere; here when left out.
     """
 
-    def __init__(self, config: RunConfig, folder: RunFolder, reporter: Reporter | None = None) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        folder: RunFolder,
+        reporter: Reporter | None = None,
+        executor: Executor | None = None,
+    ) -> None:
         self.config = config
+        self.executor = executor
         self._folder = folder
         self._reporter = reporter or Reporter()
         self._loaded: BatchEngine | None = None
@@ -81,11 +92,32 @@ class Models:
             return self._folder.variant(name), None
         return placed(self._folder.variant(variant), self._folder.restored(variant))
 
-    def engine(
-        self, name: str, journal: Journal, done: Callable[[int], None] | None = None
-    ) -> JournaledEngine:
-        """An engine whose finished batches are kept in a journal."""
+    def engine(self, name: str, journal: Journal, done: Callable[[int], None] | None = None) -> Engine:
+        """An engine whose finished batches are kept in a journal, or by the executor."""
+        if self.executor is not None:
+            return SpreadEngine(self.executor, self.loading(name), journal.stage, done)
         return JournaledEngine(self.load(name), journal, done)
+
+    def loading(self, name: str) -> Loading:
+        """How any process loads a model."""
+        folder, adapter = self.checkpoint(name)
+        wanted = Wanted(name, folder, adapter, self.config.batch_size, self.prompt)
+        return Loading(wanted, self.config.engine, self._folder.engine_log.parent, self.config.threads)
+
+    def prepare(self, name: str) -> None:
+        """Load a model that is going to run here.
+
+        Raises:
+            FirstFaultError: If it can't be loaded or served.
+        """
+        if self.executor is None:
+            self.load(name)
+
+    def close(self, journal: Journal) -> None:
+        """Forget what is finished of a stage whose result is written."""
+        journal.remove()
+        if self.executor is not None:
+            shards_of(self.executor, journal.stage, Record).remove()
 
     def load(self, name: str) -> BatchEngine:
         """Load a model in the place of the one before, or start its server.
@@ -95,10 +127,12 @@ class Models:
         """
         if self._loaded is None or self._loaded.name != name:
             self.release()
-            folder, adapter = self.checkpoint(name)
-            wanted = Wanted(name, folder, adapter, self.config.batch_size, self.prompt)
             self._loaded = open_engine(
-                wanted, self.config.engine, self._reporter, self._folder.engine_log, self._servers
+                self.loading(name).wanted,
+                self.config.engine,
+                self._reporter,
+                self._folder.engine_log,
+                self._servers,
             )
         return self._loaded
 

@@ -15,9 +15,11 @@ from .config import RunConfig
 from .curation import curate, renew
 from .diverging import diverge
 from .engines import check_engine
+from .executors.executor import Executor
 from .folder import FULL_PRECISION, UNTUNED, RunFolder
 from .gating import Gatekeeper
 from .inspecting import inspect_solutions
+from .locating import judge, judge_panel
 from .models import Models, restored_name
 from .progress import Reporter
 from .report import Report
@@ -26,7 +28,6 @@ from .restored import describe
 from .stages import (
     choose_few_shot,
     gate,
-    judge,
     make_problems,
     quantize_variants,
     restore,
@@ -35,6 +36,7 @@ from .stages import (
 )
 from .standing import STAGES, Keeper, Standing
 from .summary import summarise
+from .threads import use_threads
 from .truth import measure_judges
 from .tuning import tune_format
 
@@ -54,6 +56,7 @@ def run(
     *,
     command: str = "",
     until: str | None = None,
+    executor: Executor | None = None,
 ) -> Report | None:
     """Run a configuration in a folder, or go on with it.
 
@@ -65,6 +68,7 @@ def run(
         reporter: Where progress is shown; standard error when left out.
         command: What the report says to type to get it again.
         until: The last stage to do; all when left out.
+        executor: Generates and judges; this process when left out. What it makes is the same.
 
     Returns:
         The report as far as the run went; `report.html` and `report.json` are in the folder. `None` if
@@ -76,17 +80,15 @@ def run(
     """
     if until is not None and until not in STAGES:
         raise ConfigError(f"--until: there is no stage {until!r}", hint=f"Known are {', '.join(STAGES)}")
-    import torch
-
-    # Processors are slow with numbers next to zero. Before any thread starts: threads take it over.
-    torch.set_flush_denormal(True)
-    torch.set_num_threads(config.threads)
+    use_threads(config.threads)
     reporter = reporter or Reporter()
     folder = RunFolder(path)
-    with folder.locked(), Models(config, folder, reporter) as models:
+    with folder.locked(), Models(config, folder, reporter, executor) as models:
         folder.sweep()
         folder.claim(config)
         check_engine(config.engine, reporter, config.variants)
+        if executor is not None:
+            judge_panel(models, folder).on(executor)  # what can't be asked there is said before any work
         gatekeeper = Gatekeeper(config.gate, reporter)
         name = config.main.name
         after = restored_name(name)

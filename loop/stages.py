@@ -6,16 +6,13 @@ from random import Random
 from ..annotate.grading import Grader
 from ..annotate.solving import solve as solved
 from ..datasets.abacus import generate
-from ..datasets.errors import ConfigError, InputError
+from ..datasets.errors import InputError
 from ..datasets.overlap import remove_overlap, unlike
 from ..datasets.problem_sets import load_problems
 from ..datasets.problem_source import load_sources
 from ..datasets.records import Pair, Problem, Split
 from ..datasets.store import read_records, write_records
-from ..judge.case import Case, Judge
-from ..judge.llm import is_unasked, why_unasked
-from ..judge.members import assemble, members
-from ..judge.rollout import RolloutJudge
+from ..judge.case import Case
 from ..quant.quantize import quantize
 from ..restore.gate import read_gate, write_gate
 from ..restore.preference import train
@@ -24,10 +21,8 @@ from .config import ProblemSets, RunConfig
 from .few_shot import choose_solved, draw_candidates, refuse_held_out, set_aside
 from .folder import CALIBRATION, EXAMPLES, FULL_PRECISION, UNTUNED, RunFolder
 from .gating import BeforeAfter, Gatekeeper, Placed
-from .journal import Journal
-from .models import Models, reaches, restored_name
+from .models import Models, restored_name
 from .progress import Reporter
-from .watching import watched
 
 
 def make_problems(config: RunConfig, folder: RunFolder) -> None:
@@ -160,40 +155,14 @@ def solve_part(
     if out.is_file():
         return
     journal = folder.journal(out.stem)
-    models.load(model)
+    models.prepare(model)
     title = f"Solving {part.replace('_', '-')} problems: {model.replace('_', ' ')}"
     with reporter.task(title, total=len(problems)) as done, Grader() as grader:
         engine = models.engine(model, journal, done)
         config = models.config
         solutions = solved(engine, problems, config.sampling, grader, form=config.prompt.answer)
     write_records(out, solutions)
-    folder.close_journal(out.stem)
-
-
-def judge(models: Models, folder: RunFolder, reporter: Reporter, model: str, split: Split) -> None:
-    """Write verdicts on one model's wrong solutions: a variant's regressions, full precision's failures."""
-    out = folder.verdicts_path(model, split)
-    if out.is_file():
-        return
-    cases = wrong_cases(folder, model, split)
-    journal = folder.journal(f"verdicts-{out.stem}")
-    title = f"Locating first faults on {split.replace('_', '-')} problems: {model.replace('_', ' ')}"
-    config = models.config.judge
-    with (
-        Grader() as grader,
-        members(config, lambda: _rollout(models, journal, grader), ledger=folder.ledger_path) as asked,
-        reporter.task(title, total=len(cases) * len(asked)) as done,
-    ):
-        panel = assemble(watched(asked, reporter, done), config, skipped=done, say=reporter.say)
-        verdicts = list(panel.judge(cases))
-    unasked = sum(is_unasked(verdict) for verdict in verdicts)
-    if unasked:
-        raise ConfigError(
-            f"judge: {unasked} of {len(cases)} solutions were not judged: {why_unasked(verdicts)}",
-            hint="Run the same command again: what was answered is kept.",
-        )
-    write_records(out, verdicts)
-    folder.close_journal(f"verdicts-{out.stem}")
+    models.close(journal)
 
 
 def restore(models: Models, folder: RunFolder, reporter: Reporter) -> None:
@@ -259,17 +228,6 @@ def wrong_cases(folder: RunFolder, model: str, split: Split) -> list[Case]:
         elif full[problem.id].correct:
             cases.append(Case(problem, solution, full[problem.id]))
     return cases
-
-
-def _rollout(models: Models, journal: Journal, grader: Grader) -> Judge:
-    config = models.config.judge
-    return RolloutJudge(
-        models.engine(FULL_PRECISION, journal),
-        reaches(grader),
-        sampling=models.config.sampling,
-        samples=config.samples,
-        temperature=config.temperature,
-    )
 
 
 def _calibration_texts(models: Models, folder: RunFolder, reporter: Reporter) -> list[str]:

@@ -37,6 +37,16 @@ class Tokens:
         # The template has written the special tokens already.
         return [list(ids) for ids in self._tokenizer(texts, add_special_tokens=False)["input_ids"]]  # pyright: ignore[reportArgumentType, reportUnknownArgumentType, reportUnknownVariableType]
 
+    def batches(self, prompts: Sequence[Prompt], size: int) -> list[list[Prompt]]:
+        """Cut prompts into batches of similar length, longest first.
+
+        Depends on the prompts and their order only. Longest first, so that memory runs out at
+        once if it does, and the estimate of the time left errs on the safe side.
+        """
+        lengths = [len(ids) for ids in self.encode(prompts)]
+        order = sorted(range(len(prompts)), key=lambda i: -lengths[i])
+        return [[prompts[i] for i in order[start : start + size]] for start in range(0, len(order), size)]
+
     def text(self, tokens: Sequence[int], after: Sequence[int] = ()) -> str:
         """Return the text of generated tokens, without special ones.
 

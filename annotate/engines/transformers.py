@@ -86,15 +86,8 @@ class TransformersEngine:
         return self._name
 
     def batches(self, prompts: Sequence[Prompt]) -> list[list[Prompt]]:
-        """Cut prompts into batches of similar length, longest first.
-
-        Depends on the prompts and their order only. Longest first, so that memory runs out at
-        once if it does, and the estimate of the time left errs on the safe side.
-        """
-        lengths = [len(ids) for ids in self.tokens.encode(prompts)]
-        order = sorted(range(len(prompts)), key=lambda i: -lengths[i])
-        size = self.batch_size
-        return [[prompts[i] for i in order[start : start + size]] for start in range(0, len(order), size)]
+        """Cut prompts into batches of similar length, longest first; see `Tokens.batches`."""
+        return self.tokens.batches(prompts, self.batch_size)
 
     def complete(self, batch: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
         """Complete one batch; the result depends on nothing but the batch and the sampling.

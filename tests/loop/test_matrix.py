@@ -12,9 +12,10 @@ from firstfault.datasets.errors import ConfigError, InputError
 from firstfault.datasets.records import Solution, Split
 from firstfault.datasets.store import read_records, write_records
 from firstfault.loop.config import parse_config
-from firstfault.loop.matrix import Row, choose, restore_matrix
+from firstfault.loop.matrix import restore_matrix
 from firstfault.loop.matrix_config import MatrixConfig
 from firstfault.loop.matrix_means import Mean, write_means
+from firstfault.loop.matrix_row import Row, choose
 from firstfault.loop.progress import Reporter
 from firstfault.quant.recipes import Recipe
 from firstfault.restore.sources import read_source

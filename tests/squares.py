@@ -1,0 +1,76 @@
+"""Work for executors that can be seen being done, on whatever node: it writes into a folder."""
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from firstfault.datasets.errors import ConfigError
+from firstfault.datasets.records import Record
+from firstfault.loop.executors.executor import Do
+from firstfault.loop.executors.shards import Item
+
+
+class Squared(Record):
+    """A number and its square."""
+
+    number: int
+    square: int
+
+
+@dataclass(frozen=True)
+class Square:
+    """Squares numbers, and notes each that it squares in a file."""
+
+    notes: Path
+    power: int = 2
+    deadly: int = -1
+    """The process dies over this number, for as many times as `deaths` says."""
+    deaths: int = 0
+    refused: int = -1
+    seconds: float = 0.0
+    """That a shard takes at least."""
+    wants_accelerator: bool = False
+
+    kind = Squared
+    processors = 1
+
+    def described(self) -> object:
+        return {"power": self.power}
+
+    @contextmanager
+    def opened(self) -> Iterator[Do[Squared]]:
+        self._note("opened")
+        if self.wants_accelerator:
+            self._note(f"on:{os.environ.get('CUDA_VISIBLE_DEVICES', 'none')}")
+        yield self._do
+
+    def _do(self, items: Sequence[Item]) -> list[Squared]:
+        time.sleep(self.seconds)
+        for item in items:
+            number = item["number"]
+            if number == self.refused:
+                raise ConfigError(f"{number}: not a number of ours", hint="Give another.")
+            if number == self.deadly and self.done()["died"] < self.deaths:
+                self._note("died")
+                os.kill(os.getpid(), signal.SIGKILL)
+            self._note(str(number))
+        return [Squared(number=one["number"], square=one["number"] ** self.power) for one in items]
+
+    def done(self) -> Counter[str]:
+        """How often each number was squared."""
+        return Counter(self.notes.read_text().split()) if self.notes.exists() else Counter()
+
+    def _note(self, text: str) -> None:
+        # Short appended lines of several processes don't mix.
+        with self.notes.open("a") as file:
+            file.write(f"{text}\n")
+
+
+def numbers(count: int, size: int) -> list[list[Item]]:
+    """Shards of consecutive numbers."""
+    return [[{"number": n} for n in range(at, min(at + size, count))] for at in range(0, count, size)]
