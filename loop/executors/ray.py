@@ -63,6 +63,8 @@ class RayExecutor:
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.print_on_execution_start = False
+        # A node that is lost while a worker starts on it is no reason to give up; ten in a row are.
+        context.max_consecutive_actor_init_deaths = 10
         for name in ("ray", "ray.data"):
             logging.getLogger(name).setLevel(logging.ERROR)
         return self
@@ -108,10 +110,16 @@ class RayExecutor:
             num_gpus=1 if on_accelerator else None,
             concurrency=(1, len(missing)),
         )
-        for row in data.iter_rows():
-            if row["error"]:
-                raise _raised(row["error"], row["message"], row["hint"])
-            yield Shard(row["number"], row["key"], row["size"])
+        try:
+            for row in data.iter_rows():
+                if row["error"]:
+                    raise _raised(row["error"], row["message"], row["hint"])
+                yield Shard(row["number"], row["key"], row["size"])
+        except ray.exceptions.RayActorError as error:
+            raise ConfigError(
+                f"the workers of the cluster don't start: {' '.join(str(error).split())[:300]}",
+                hint="Install the same versions of Python, Ray and firstfault on all nodes.",
+            ) from None
         shards.remove_items()
 
 
@@ -202,7 +210,8 @@ def _look_for(address: str) -> None:
 def _unreachable(address: str, why: str) -> ConfigError:
     return ConfigError(
         f"--address {address}: no Ray cluster can be reached there ({why})",
-        hint="Start one with `ray start --head`, and the other nodes with `ray start --address HOST:PORT`.",
+        hint="Start one by `ray start --head`; if it wants a token, set RAY_AUTH_MODE=token, "
+        "with its ~/.ray/auth_token here.",
     )
 
 

@@ -1,6 +1,10 @@
 """A file judged in shards, as a person would type it: the same rows as without, wherever they are judged."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -191,3 +195,26 @@ def test_a_paid_model_needs_a_budget_or_a_yes(file: Path, tmp_path: Path, capsys
     config = panel(tmp_path / "judge.yaml", PAID)
     assert judge(file, "--config", config, "--executor", "local", "--out", tmp_path / "out") == 2
     assert "judge.budget: none, and asking big may cost money" in capsys.readouterr().err
+
+
+def test_a_command_that_is_killed_goes_on_where_it_was(tmp_path: Path, nodes):
+    rows = [
+        {"id": f"s{n}", "problem": problem.question, "steps": right_solution(problem).steps}
+        for n, problem in enumerate(generate(Split.HELD_OUT, 400, seed=5))
+    ]
+    file, config, out = tmp_path / "items.json", panel(tmp_path / "judge.yaml"), tmp_path / "out"
+    file.write_text(json.dumps(rows * 4))
+    given = ("--config", config, "--executor", "ray", "--address", nodes.address, "--out", out)
+    command = [sys.executable, "-m", "firstfault.cli.main", "judge", file, *given]
+    with subprocess.Popen(list(map(str, command)), stderr=subprocess.DEVNULL) as process:
+        while len(there := list(out.glob("shard-*"))) < 20 and process.poll() is None:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    written = {path: path.stat().st_mtime_ns for path in there}
+    assert judge(file, *given) == 0
+    assert len(list(out.glob("shard-*"))) == 229
+    assert {path: path.stat().st_mtime_ns for path in written} == written
+    assert judge(file, "--config", config, "--out", tmp_path / "whole.jsonl") == 0
+    rows = [row.row() for part in sorted(out.glob("shard-*")) for row in read_records(part, Judged)]
+    assert rows == [json.loads(line) for line in (tmp_path / "whole.jsonl").read_text().splitlines()]

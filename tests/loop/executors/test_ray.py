@@ -74,6 +74,22 @@ def test_a_killed_worker_is_replaced_and_its_shard_done_again(nodes: Nodes, tmp_
     assert work.done()["died"] == 2
 
 
+def test_workers_that_die_while_they_start_are_replaced(nodes: Nodes, tmp_path: Path):
+    work, parts = Square(tmp_path / "notes", stillborn=2), numbers(30, 5)
+    with RayExecutor(str(tmp_path / "at"), nodes.address) as executor:
+        assert results(executor, list(executor.map("squares", work, parts))) == locally(tmp_path, parts)
+    assert work.done()["unborn"] == 2
+
+
+def test_nodes_without_the_package_end_the_work(nodes: Nodes, tmp_path: Path):
+    work = Square(tmp_path / "notes", stillborn=-1)
+    with (
+        RayExecutor(str(tmp_path / "at"), nodes.address) as executor,
+        pytest.raises(ConfigError, match="the workers of the cluster don't start"),
+    ):
+        list(executor.map("squares", work, numbers(30, 5)))
+
+
 def test_a_shard_that_kills_every_worker_ends_the_work_with_its_number(nodes: Nodes, tmp_path: Path):
     work, parts = Square(tmp_path / "notes", deadly=12, deaths=1000), numbers(30, 5)
     with RayExecutor(str(tmp_path / "at"), nodes.address) as executor:
