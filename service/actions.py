@@ -65,11 +65,11 @@ class Publish(_Action):
     action: Literal["publish"]
     repo: str = Field(pattern=_REPO)
     """On the Hub, as owner/name."""
-    restored: bool = False
+    restored: bool = Field(default=False, strict=True)
     """The restored model instead of the set."""
-    public: bool = False
+    public: bool = Field(default=False, strict=True)
     """Who may see it; private unless told otherwise."""
-    dry_run: bool = False
+    dry_run: bool = Field(default=False, strict=True)
     """Say what would go up, and send nothing."""
 
     def command(self, run: Path) -> list[str]:
@@ -89,9 +89,9 @@ class Push(_Action):
 
     action: Literal["push"]
     what: What = What.DOUBTFUL
-    size: int = Field(default=100, ge=1, le=100_000)
+    size: int = Field(default=100, ge=1, le=100_000, strict=True)
     """Most solutions."""
-    answers: int = Field(default=2, ge=1, le=100)
+    answers: int = Field(default=2, ge=1, le=100, strict=True)
     """People who answer each."""
     who: list[Annotated[str, Field(pattern=_WORD)]] = Field(default=[], max_length=100)
     """Reviewers; made where there are none."""

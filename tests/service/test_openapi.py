@@ -28,9 +28,8 @@ EXAMPLES = 8
 
 def test_no_answer_is_undocumented(tmp_path: Path, url: str):
     command = [sys.executable, "-m", "firstfault.cli.main", "serve", "--json", "--port", "0", "--db", url]
-    process = subprocess.Popen(
-        [*command, "--data", str(tmp_path / "data"), "--workers", "1"], stdout=subprocess.PIPE, text=True
-    )
+    folders = ["--data", str(tmp_path / "data"), "--runs", str(tmp_path / "runs")]
+    process = subprocess.Popen([*command, *folders, "--workers", "1"], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         service = json.loads(process.stdout.readline())["url"]
