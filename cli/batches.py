@@ -32,7 +32,7 @@ def reading(results: Sequence[Path]) -> "MakeChat":
 
 
 def write_requests(
-    panel: "JudgeConfig", cases: "Sequence[Case]", ledger: Path, to: Path, as_json: bool
+    panel: "JudgeConfig", cases: "Sequence[Case]", ledger: str, to: Path, as_json: bool
 ) -> None:
     """Write what the language models of a panel are still to be asked.
 

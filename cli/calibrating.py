@@ -36,8 +36,11 @@ def calibrate(
     ] = "auto",
     seed: Annotated[int, typer.Option(help="Of the split into halves.")] = 0,
     ledger: Annotated[
-        Path, typer.Option(help="Where answers of endpoints are kept, unless the file says.")
-    ] = Path("ledger.sqlite"),
+        str,
+        typer.Option(
+            help="Where answers of endpoints are kept, unless the file says: a file or postgresql://"
+        ),
+    ] = "ledger.sqlite",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Spend what it costs without asking.")] = False,
     model: Annotated[
         Path | None, typer.Option(help="Full-precision model of the rollout judge.", show_default=False)

@@ -58,8 +58,11 @@ def solutions(
         typer.Option(help="YAML file with a `judge` part: a panel of your own.", show_default=False),
     ] = None,
     ledger: Annotated[
-        Path, typer.Option(help="Where answers of endpoints are kept, unless the file says.")
-    ] = Path("ledger.sqlite"),
+        str,
+        typer.Option(
+            help="Where answers of endpoints are kept, unless the file says: a file or postgresql://"
+        ),
+    ] = "ledger.sqlite",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Spend what it costs without asking.")] = False,
     problems: Annotated[
         Path | None, typer.Option(help="Problems of our solutions.", show_default=False)
@@ -87,6 +90,7 @@ def solutions(
     """Find the first faulty step of every solution in a file."""
     from collections import Counter
 
+    from ..annotate.engines.ledger_place import absolute
     from ..annotate.grading import Grader
     from ..datasets.problem_sets import load_problems
     from ..datasets.store import write_text
@@ -107,7 +111,7 @@ def solutions(
             raise ConfigError("--batch-write, --batch-read: nothing is spread", hint="Leave out --executor")
         with opened(executor, address, shards or default_place(_told(out))) as where:
             rollout = FileRollout(model.resolve() if model is not None else None, max_tokens)
-            spread = Panel(panel, ledger.resolve(), rollout)
+            spread = Panel(panel, absolute(ledger), rollout)
             known = load_problems(problems, say=tell_aside) if problems is not None else ()
             result = judge_in_shards(file, _told(out), known, spread, where, yes=yes, keep=shards is not None)
         tell(as_json, result, said(result))
@@ -153,16 +157,16 @@ app.command()(calibrate)
 
 @app.command()
 def cost(
-    path: Annotated[Path, typer.Argument(help="Folder of a run, or a ledger.", show_default=False)],
+    path: Annotated[str, typer.Argument(help="Folder of a run, or a ledger.", show_default=False)],
     as_json: Json = False,
 ) -> None:
     """Show what the language models of a run were asked and have cost."""
     from ..loop.folder import RunFolder
     from .ledger import show
 
-    if path.is_dir():
-        folder = RunFolder(path)
-        path = folder.read_config().judge.ledger or folder.ledger_path
+    if Path(path).is_dir():
+        folder = RunFolder(Path(path))
+        path = str(folder.read_config().judge.ledger or folder.ledger_path)
     show(path, as_json)
 
 

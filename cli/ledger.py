@@ -13,31 +13,36 @@ from .options import Json, tell
 
 app = typer.Typer(help="Look into the ledger of requests to endpoints.", no_args_is_help=True)
 
-File = Annotated[Path, typer.Argument(help="The ledger, as named when judging.")]
-_DEFAULT = Path("ledger.sqlite")
+Place = Annotated[str, typer.Argument(help="The ledger, as named when judging.")]
+_DEFAULT = "ledger.sqlite"
 _DAY = 86_400.0
 
 
 @app.command()
-def show(path: File = _DEFAULT, as_json: Json = False) -> None:
+def show(place: Place = _DEFAULT, as_json: Json = False) -> None:
     """Show requests, tokens and cost of each model."""
     from ..annotate.engines.ledger import Ledger
+    from ..annotate.engines.ledger_place import place_of, shown
 
-    with Ledger.existing(path) as ledger:
+    with Ledger.existing(place) as ledger:
         models: list[dict[str, Any]] = [{**row, **_times(row, "first", "last")} for row in ledger.totals()]
     total: dict[str, Any] = {
         name: sum(row[name] for row in models)
         for name in ("answered", "failed", "prompt_tokens", "completion_tokens", "usd")
     }
     if as_json:
-        print(json.dumps({"ledger": str(path), "models": models, "total": total}, ensure_ascii=False))
+        print(
+            json.dumps(
+                {"ledger": shown(place_of(place)), "models": models, "total": total}, ensure_ascii=False
+            )
+        )
     else:
-        _print_totals(path, models, total)
+        _print_totals(shown(place_of(place)), models, total)
 
 
 @app.command()
 def export(
-    path: File = _DEFAULT,
+    place: Place = _DEFAULT,
     out: Annotated[
         Path | None, typer.Option(help="File to write; standard output when left out.", show_default=False)
     ] = None,
@@ -47,7 +52,7 @@ def export(
     from ..annotate.engines.ledger import Ledger
     from ..datasets.store import replacing
 
-    with Ledger.existing(path) as ledger:
+    with Ledger.existing(place) as ledger:
         lines = (json.dumps(_exported(row), ensure_ascii=False) + "\n" for row in ledger.rows())
         if out is None:
             for line in lines:
@@ -63,7 +68,7 @@ def export(
 
 @app.command()
 def prune(
-    path: File = _DEFAULT,
+    place: Place = _DEFAULT,
     older_than: Annotated[
         float | None, typer.Option(metavar="DAYS", help="Forget what is older.", show_default=False)
     ] = None,
@@ -79,7 +84,7 @@ def prune(
     if batches and (older_than is not None or model is not None):
         raise ConfigError("--batches goes with nothing else", hint="Run the command twice")
     if batches:
-        with Ledger.existing(path) as ledger:
+        with Ledger.existing(place) as ledger:
             forgotten = ledger.forget_batches()
         tell(as_json, {"forgotten": forgotten}, f"{forgotten} batches forgotten")
         return
@@ -88,7 +93,7 @@ def prune(
     if older_than is not None and not older_than >= 0:
         raise ConfigError(f"--older-than {older_than:g}: not a number of days", hint="Give 0 or more")
     before = None if older_than is None else time.time() - older_than * _DAY
-    with Ledger.existing(path) as ledger:
+    with Ledger.existing(place) as ledger:
         forgotten = ledger.prune(before=before, model=model)
         ledger.compact()
     tell(as_json, {"forgotten": forgotten}, f"{forgotten} requests forgotten")
@@ -106,7 +111,7 @@ def _exported(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, **_times(row, "created"), "answer": answer}
 
 
-def _print_totals(path: Path, models: list[dict[str, Any]], total: dict[str, Any]) -> None:
+def _print_totals(path: str, models: list[dict[str, Any]], total: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table

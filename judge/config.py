@@ -7,6 +7,7 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from ..annotate.engines.batch import BatchMode
 from ..annotate.engines.endpoint import Budget, Endpoint
+from ..annotate.engines.ledger_place import ConfiguredPlace
 from ..datasets.config import Config
 from .template import Style
 from .voting import Rule
@@ -95,8 +96,9 @@ class JudgeConfig(Config):
     shard_size: int = Field(default=1024, ge=1)
     """Solutions that are judged together, here or on a node of a cluster. The rollout judge's batches are
     made among them, so its verdicts are the same for the same size only."""
-    ledger: Path | None = None
-    """Where answers are kept, so that none is bought twice; in the run's folder when left out."""
+    ledger: ConfiguredPlace | None = None
+    """Where answers are kept, so that none is bought twice: a file, or `postgresql://USER@HOST/NAME` for
+    several machines; in the run's folder when left out."""
 
     @model_validator(mode="after")
     def _is_calibrated_where_it_has_to_be(self) -> Self:
@@ -110,7 +112,7 @@ class JudgeConfig(Config):
         """Make its paths absolute, taking relative ones as relative to a folder."""
         named = {"ledger": self.ledger, "calibration": self.calibration}
         return self.model_copy(
-            update={name: (folder / path).resolve() for name, path in named.items() if path is not None}
+            update={name: (folder / path).resolve() for name, path in named.items() if isinstance(path, Path)}
         )
 
     def batched(self) -> Self:

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 
 from ..annotate.engines.batch import BatchChat
 from ..annotate.engines.driver import OpenAIChat
 from ..annotate.engines.ledger import Ledger
+from ..annotate.engines.ledger_place import LedgerPlace
 from ..annotate.engines.ledgered import LedgeredChat
 from ..annotate.engines.spending import Spending
 from ..datasets.records import Usage, Verdict
@@ -71,7 +71,7 @@ def members(
     config: JudgeConfig,
     rollout: Callable[[], Judge],
     *,
-    ledger: Path,
+    ledger: LedgerPlace,
     chat: MakeChat = asking,
     spending: Spending | None = None,
 ) -> Generator[tuple[Member, ...]]:

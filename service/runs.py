@@ -109,6 +109,7 @@ def _config(path: Path, _: int) -> RunConfig:
 def cost(folder: RunFolder) -> float | None:
     """Return what a run's language models have cost so far, in US dollars; `None` if it asked none."""
     if not folder.ledger_path.is_file():
+        # A ledger that is shared tells nothing of one run.
         return None
     try:
         with Ledger.existing(folder.ledger_path) as ledger:

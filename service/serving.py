@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import socket
 import sys
 import threading
@@ -15,6 +16,7 @@ import uvicorn
 from anyio import CapacityLimiter, to_thread
 
 from ..annotate.child import Child
+from ..annotate.engines.ledger_place import LedgerPlace
 from .app import make_app
 from .config import ServiceConfig
 from .database import Database
@@ -52,8 +54,10 @@ class Place(NamedTuple):
         return self.db or f"sqlite:///{self.data.resolve() / 'service.sqlite'}"
 
     @property
-    def ledger(self) -> Path:
-        """Where answers of endpoints are kept."""
+    def ledger(self) -> LedgerPlace:
+        """Where answers of endpoints are kept: with PostgreSQL in the same database, for all machines."""
+        if self.db is not None and self.db.startswith("postgresql"):
+            return re.sub(r"^postgresql(\+\w+)?:", "postgresql:", self.db)
         return self.data.resolve() / "ledger.sqlite"
 
     @property

@@ -1,11 +1,11 @@
 """What the routes of a service share."""
 
-from pathlib import Path
 from typing import NamedTuple, cast
 
 from anyio import CapacityLimiter
 from fastapi import Request
 
+from ..annotate.engines.ledger_place import LedgerPlace
 from .config import ServiceConfig
 from .database import Database
 from .jobs import Jobs
@@ -23,7 +23,7 @@ class State(NamedTuple):
     runs: Runs
     tasks: Tasks
     line: Line
-    ledger: Path
+    ledger: LedgerPlace
     needs_keys: bool
     judging: CapacityLimiter
     """Threads that judge at once."""

@@ -8,13 +8,13 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from ..annotate.engines.endpoint import Budget
+from ..annotate.engines.ledger_place import LedgerPlace
 from ..datasets.errors import FirstFaultError
 from ..datasets.records import Verdict, VerdictStatus
 from ..judge.case import Judge
@@ -58,7 +58,7 @@ class Turns:
         self,
         database: Database,
         line: Line,
-        ledger: Path,
+        ledger: LedgerPlace,
         rollout: Callable[[], Judge],
         *,
         seconds: float = _SECONDS,

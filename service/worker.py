@@ -16,6 +16,7 @@ from pathlib import Path
 from dbos import DBOS, DBOSPortableJSONSerializer
 from sqlalchemy import delete, select
 
+from ..annotate.engines.ledger_place import LedgerPlace
 from ..annotate.grading import Grader
 from ..judge.case import Judge
 from ..loop.rollout import load_rollout
@@ -45,7 +46,7 @@ _LOG = logging.getLogger(__name__)
 def work(
     database: Database,
     config: ServiceConfig,
-    ledger: Path,
+    ledger: LedgerPlace,
     runs: Path,
     logs: Path,
     name: str,

@@ -10,6 +10,7 @@ from firstfault.annotate.argilla.server.environment import environment
 from firstfault.datasets.errors import ConfigError
 from hub_server import WRITER, HubServer
 from hypothesis import settings
+from postgres import Postgres, programs
 from serving import Serving
 
 # How long an example takes says more about the machine than about the code.
@@ -21,6 +22,17 @@ TEMPLATE = (
     "{{ m['content'] + '<|im_end|>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres | None]:
+    """A PostgreSQL server; none where it isn't installed."""
+    folder = programs()
+    if folder is None:
+        yield None
+        return
+    with Postgres(folder) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

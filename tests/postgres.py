@@ -41,13 +41,21 @@ class Postgres:
         self._run("initdb", "-D", str(data), "-A", "trust", "-U", "firstfault", "--no-sync")
         with listen("127.0.0.1", 0) as free:
             self.port: int = free.getsockname()[1]
-        options = f"-p {self.port} -h 127.0.0.1 -k {self._folder} -c fsync=off -c max_connections=200"
-        self._run("pg_ctl", "-D", str(data), "-o", options, "-l", str(self._folder / "log"), "-w", "start")
+        self._options = f"-p {self.port} -h 127.0.0.1 -k {self._folder} -c fsync=off -c max_connections=200"
+        self._run(
+            "pg_ctl", "-D", str(data), "-o", self._options, "-l", str(self._folder / "log"), "-w", "start"
+        )
         return self
 
     def __exit__(self, *_: object) -> None:
         self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", "immediate", "-w", "stop")
         shutil.rmtree(self._folder)
+
+    def restart(self) -> None:
+        """Stop it as a crash would, and start it again."""
+        data = str(self._folder / "data")
+        self._run("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+        self._start()
 
     def database(self) -> str:
         """Make an empty database; return its URL."""
@@ -56,6 +64,10 @@ class Postgres:
         where = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "firstfault")
         self._run("createdb", *where, name)
         return f"postgresql://firstfault@127.0.0.1:{self.port}/{name}"
+
+    def _start(self) -> None:
+        place = ("-D", str(self._folder / "data"), "-l", str(self._folder / "log"))
+        self._run("pg_ctl", *place, "-o", self._options, "-w", "start")
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(

@@ -1,12 +1,11 @@
 """What was asked of paid or slow endpoints, and what they answered, so that nothing is bought twice.
 
-One SQLite file, one row per request, found again by what the request says and not by who asked it. It may
-be shared by threads and processes of one machine (not over a network file system, which SQLite's
-write-ahead log can't use), and outlives any of them being killed. It holds answers; conversations only as
-hashes, and never a key of an API.
+One row per request, found again by what the request says and not by who asked it. In a SQLite file it may
+be shared by threads and processes of one machine (not over a network file system), in PostgreSQL by
+machines; it outlives any of them being killed. It holds answers; conversations only as hashes, and never a
+key of an API.
 """
 
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -17,13 +16,14 @@ from typing import Any, NamedTuple, Self
 from ...datasets.errors import InputError
 from ...datasets.records import Usage
 from .claimant import Claimant
-from .ledger_schema import migrate
+from .ledger_place import LedgerPlace, place_of, shown
+from .ledger_sqlite import SQLiteStore
+from .ledger_store import Store
 
 DEFAULT_LEDGER = Path("ledger.sqlite")
 """In the current folder: where nobody names a ledger, runs started there share one."""
 
 _LEASE = 60.0
-_BUSY_SECONDS = 60.0
 _CHUNK = 1000
 
 
@@ -48,50 +48,50 @@ class Claims(NamedTuple):
 
 
 class Ledger:
-    """The requests and answers of one file.
+    """The requests and answers of one place.
 
     Args:
-        path: The SQLite file; made if it isn't there.
+        place: A SQLite file, made if it isn't there, or the URL of a PostgreSQL.
         lease: Seconds that a claim holds unless renewed. That of a process on this machine that has died
             ends with it.
         clock: Seconds since 1970.
 
     Raises:
-        InputError: If the file can't be used, or was made by a newer version.
+        InputError: If it can't be used, or was made by a newer version.
+        ConfigError: If what PostgreSQL needs is not installed.
     """
 
-    def __init__(self, path: Path, *, lease: float = _LEASE, clock: Callable[[], float] = time.time) -> None:
-        self.path = path
+    def __init__(
+        self, place: LedgerPlace, *, lease: float = _LEASE, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.place = place = place_of(place) if isinstance(place, str) else place
         self.lease = lease
         self._clock = clock
         self.claimant = Claimant.new()
         self._lock = threading.RLock()
         self._depth = 0
-        with self._explained():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(
-                path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            try:
-                migrate(self._db, path)
-                # A commit survives the death of the process at once, and that of the machine at the next
-                # checkpoint. The answers lost with the machine are worth less than a sync for each.
-                for pragma in ("journal_mode = WAL", "synchronous = NORMAL"):
-                    self._db.execute(f"PRAGMA {pragma}")
-            except BaseException:
-                self._db.close()
-                raise
+        self._errors: tuple[type[Exception], ...] = SQLiteStore.errors
+        if isinstance(place, str):
+            from .ledger_postgres import PostgresStore, errors
+
+            self._errors = errors()
+            with self._explained():
+                self._db: Store = PostgresStore(place)
+        else:
+            with self._explained():
+                self._db = SQLiteStore(place)
 
     @classmethod
-    def existing(cls, path: Path) -> "Ledger":
-        """Open a ledger that must be there.
+    def existing(cls, place: LedgerPlace) -> "Ledger":
+        """Open a ledger that must be there; a database is one as soon as it is opened.
 
         Raises:
             InputError: If it isn't.
         """
-        if not path.is_file():
-            raise InputError(f"{path}: no such ledger", hint="Check the path.")
-        return cls(path)
+        place = place_of(place) if isinstance(place, str) else place
+        if isinstance(place, Path) and not place.is_file():
+            raise InputError(f"{place}: no such ledger", hint="Check the path.")
+        return cls(place)
 
     def __enter__(self) -> Self:
         return self
@@ -116,18 +116,18 @@ class Ledger:
         """Commit everything that is written inside at once: all of it or nothing."""
         with self._lock, self._explained():
             if self._depth == 0:
-                self._db.execute("BEGIN IMMEDIATE")
+                self._db.begin()
             self._depth += 1
             try:
                 yield
             except BaseException:
                 self._depth -= 1
                 if self._depth == 0:
-                    self._db.execute("ROLLBACK")
+                    self._db.rollback()
                 raise
             self._depth -= 1
             if self._depth == 0:
-                self._db.execute("COMMIT")
+                self._db.commit()
 
     def answered(self, keys: Sequence[str]) -> set[str]:
         """Return those keys whose answers are here."""
@@ -163,7 +163,8 @@ class Ledger:
             } - answered
             mine = set(keys) - answered - busy
             self._db.executemany(
-                "INSERT OR REPLACE INTO claims (key, claimant, until) VALUES (?, ?, ?)",
+                "INSERT INTO claims (key, claimant, until) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
+                "claimant = excluded.claimant, until = excluded.until",
                 [(key, str(self.claimant), now + self.lease) for key in mine],
             )
         return Claims(mine, answered, busy)
@@ -215,7 +216,7 @@ class Ledger:
                 "INSERT INTO requests (key, state, endpoint, model, reason, created) "
                 "VALUES (?, 'failed', ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
                 "state = 'failed', reason = excluded.reason, created = excluded.created "
-                "WHERE state = 'failed' OR requests IS NULL",
+                "WHERE requests.state = 'failed' OR requests.requests IS NULL",
                 (key, endpoint, model, reason, self.now()),
             )
             self.release([key])
@@ -227,7 +228,8 @@ class Ledger:
     def totals(self) -> list[dict[str, Any]]:
         """Return counts, tokens and cost, one row per endpoint and model."""
         return self.query(
-            "SELECT endpoint, model, sum(state = 'answered') AS answered, sum(state = 'failed') AS failed, "
+            "SELECT endpoint, model, sum(CASE state WHEN 'answered' THEN 1 ELSE 0 END) AS answered, "
+            "sum(CASE state WHEN 'failed' THEN 1 ELSE 0 END) AS failed, "
             "coalesce(sum(prompt_tokens), 0) AS prompt_tokens, "
             "coalesce(sum(completion_tokens), 0) AS completion_tokens, "
             "coalesce(sum(price), 0.0) AS usd, avg(latency) AS mean_seconds, "
@@ -243,6 +245,7 @@ class Ledger:
         ):
             for row in page:
                 last = row.pop("number")
+                row.pop("rowid", None)
                 yield row
 
     def prune(self, *, before: float | None = None, model: str | None = None) -> int:
@@ -264,7 +267,7 @@ class Ledger:
     def compact(self) -> None:
         """Give the space of forgotten requests back to the disk."""
         with self._lock, self._explained():
-            self._db.execute("VACUUM")
+            self._db.compact()
 
     def select(self, query: str, keys: Sequence[str]) -> Iterable[tuple[Any, ...]]:
         """Run a query that ends in its WHERE clause for many keys."""
@@ -280,15 +283,18 @@ class Ledger:
         """Run one statement and return its rows, by name."""
         with self._lock, self._explained():
             cursor = self._db.execute(query, values)
-            names = [column[0] for column in cursor.description or ()]
+            if cursor.description is None:
+                return []
+            names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor]
 
     @contextmanager
     def _explained(self) -> Generator[None]:
         try:
             yield
-        except (sqlite3.DatabaseError, OSError) as error:
-            raise InputError(
-                f"{self.path}: can't be used as a ledger: {error}",
-                hint="Check that it is a ledger, that its folder can be written and the disk has room",
-            ) from error
+        except self._errors as error:
+            hint = "Check that it is a ledger, that its folder can be written and the disk has room"
+            if isinstance(self.place, str):
+                hint = "Check that the server runs and lets you in, and that you may make a schema there"
+            why = " ".join(str(error).split())
+            raise InputError(f"{shown(self.place)}: can't be used as a ledger: {why}", hint=hint) from error

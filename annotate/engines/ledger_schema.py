@@ -1,7 +1,9 @@
 """The tables of a ledger, and how those of older versions become today's."""
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ...datasets.errors import InputError
 
@@ -47,8 +49,8 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
 )
 
 
-def migrate(db: sqlite3.Connection, path: Path) -> None:
-    """Bring a ledger to today's tables.
+def migrate_sqlite(db: sqlite3.Connection, path: Path) -> None:
+    """Bring a ledger in a file to today's tables.
 
     Raises:
         InputError: If it was made by a newer version, or is a database of something else.
@@ -59,11 +61,7 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
     db.execute("BEGIN IMMEDIATE")
     try:
         version = _version(db)
-        if version > len(_MIGRATIONS):
-            raise InputError(
-                f"{path}: made by a newer version of firstfault (format {version})",
-                hint="Upgrade firstfault, or name another ledger",
-            )
+        _refuse_newer(version, str(path))
         if version == 0 and db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             raise InputError(f"{path}: a database, but not a ledger", hint="Name another file")
         for statements in _MIGRATIONS[version:]:
@@ -74,6 +72,45 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
         db.execute("ROLLBACK")
         raise
     db.execute("COMMIT")
+
+
+def migrate_postgres(execute: Callable[[str], Any], schema: str, shown: str) -> None:
+    """Bring a ledger in PostgreSQL to today's tables, within a transaction that is alone.
+
+    Args:
+        execute: Runs a statement.
+        schema: Where the tables lie.
+        shown: What the ledger is called in errors.
+
+    Raises:
+        InputError: If it was made by a newer version.
+    """
+    execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    execute("CREATE TABLE IF NOT EXISTS versions (version INTEGER NOT NULL)")
+    found = execute("SELECT version FROM versions").fetchone()
+    version = int(found[0]) if found is not None else 0
+    _refuse_newer(version, shown)
+    for statements in _MIGRATIONS[version:]:
+        for statement in statements:
+            execute(_for_postgres(statement))
+    execute("DELETE FROM versions")
+    execute(f"INSERT INTO versions VALUES ({len(_MIGRATIONS)})")
+
+
+def _for_postgres(statement: str) -> str:
+    """Write a statement of a migration as PostgreSQL understands it."""
+    if statement.startswith("CREATE TABLE requests ("):
+        # In SQLite every row has a number by itself.
+        statement = statement.replace("(", "(rowid BIGINT GENERATED ALWAYS AS IDENTITY,", 1)
+    return statement.replace("REAL", "DOUBLE PRECISION").replace("WITHOUT ROWID", "")
+
+
+def _refuse_newer(version: int, shown: str) -> None:
+    if version > len(_MIGRATIONS):
+        raise InputError(
+            f"{shown}: made by a newer version of firstfault (format {version})",
+            hint="Upgrade firstfault, or name another ledger",
+        )
 
 
 def _version(db: sqlite3.Connection) -> int:

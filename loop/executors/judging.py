@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+from ...annotate.engines.ledger_place import LedgerPlace, is_shared
 from ...annotate.engines.spending import Spending
 from ...annotate.grading import Grader
 from ...datasets.errors import ConfigError, EndpointError, InputError
@@ -56,7 +57,7 @@ class Panel:
     """
 
     config: JudgeConfig
-    ledger: Path
+    ledger: LedgerPlace
     rollout: MakeRollout
     spending: Spending | None = None
 
@@ -111,7 +112,7 @@ class Panel:
                     f"{llm.model}: a Batch API is asked for all solutions at once",
                     hint="Leave out `batch`, or --executor.",
                 )
-            if not (llm.is_local or executor.is_here or _is_shared(self.config.ledger or self.ledger)):
+            if not (llm.is_local or executor.is_here or is_shared(self.config.ledger or self.ledger)):
                 raise ConfigError(
                     f"judge.ledger: {self.config.ledger or self.ledger} is a file, which other machines "
                     f"don't see, and asking {llm.model} may cost money",
@@ -239,11 +240,6 @@ def _see_all_asked(unasked: int, why: str) -> None:
             f"judge: {unasked} solutions were not judged: {why}",
             hint="Run the same command again: what was answered is kept.",
         )
-
-
-def _is_shared(ledger: object) -> bool:
-    # A path makes one slash of two.
-    return str(ledger).startswith("postgresql:")
 
 
 def _nothing(_: object) -> None:

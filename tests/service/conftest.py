@@ -1,23 +1,11 @@
 """Databases of both kinds."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from postgres import Postgres, programs
+from postgres import Postgres
 
 pytest.importorskip("dbos", reason="needs the extra `service`")
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres | None]:
-    """A PostgreSQL server; none where it isn't installed."""
-    folder = programs()
-    if folder is None:
-        yield None
-        return
-    with Postgres(folder) as server:
-        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

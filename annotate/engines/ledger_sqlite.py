@@ -1,0 +1,64 @@
+"""A ledger in one SQLite file, which threads and processes of one machine share."""
+
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+from .ledger_schema import migrate_sqlite
+from .ledger_store import Values
+
+_BUSY_SECONDS = 60.0
+
+
+class SQLiteStore:
+    """The file.
+
+    Args:
+        path: Made if it isn't there. Not on a network file system, which SQLite's write-ahead log can't use.
+
+    Raises:
+        InputError: If it is no ledger, or was made by a newer version.
+    """
+
+    errors = (sqlite3.DatabaseError, OSError)
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        try:
+            migrate_sqlite(self._db, path)
+            # A commit survives the death of the process at once, and that of the machine at the next
+            # checkpoint. The answers lost with the machine are worth less than a sync for each.
+            for pragma in ("journal_mode = WAL", "synchronous = NORMAL"):
+                self._db.execute(f"PRAGMA {pragma}")
+        except BaseException:
+            self._db.close()
+            raise
+
+    def begin(self) -> None:
+        """Begin a transaction, alone."""
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        """Keep what was written since."""
+        self._db.execute("COMMIT")
+
+    def rollback(self) -> None:
+        """Forget what was written since."""
+        self._db.execute("ROLLBACK")
+
+    def execute(self, query: str, values: Values = ()) -> sqlite3.Cursor:
+        """Run a statement."""
+        return self._db.execute(query, values)
+
+    def executemany(self, query: str, rows: Iterable[Values]) -> sqlite3.Cursor:
+        """Run a statement for every row of values."""
+        return self._db.executemany(query, rows)
+
+    def compact(self) -> None:
+        """Give the space of what was deleted back to the disk."""
+        self._db.execute("VACUUM")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
