@@ -35,5 +35,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 		{ echo "firstfault needs Python >= 3.11; name one with: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt torch==2.13.0
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt -e '.[local,review,calibrate,service,dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt -e '.[local,review,calibrate,service,ray,dev]'
 	touch $@
