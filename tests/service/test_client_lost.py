@@ -1,7 +1,6 @@
 """The client where connections are lost: a service killed and started anew, an answer that never arrives."""
 
 import json
-import random
 import socket
 import threading
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from killed_service import Killed, failing, rows
 from service_app import RIGHT
 from service_running import Service
 
-COUNT = 300
+COUNT = 1000
 
 
 class Cut:
@@ -97,10 +96,9 @@ def restart(killed: Killed) -> None:
     killed.start()
 
 
-@pytest.mark.parametrize("times", [8])
-def test_verdicts_go_on_where_they_were_when_the_service_is_started_anew(killed: Killed, times: int):
-    rng = random.Random(3)
-    at = set(rng.sample(range(COUNT - 50), times))
+def test_verdicts_go_on_where_they_were_when_the_service_is_started_anew(killed: Killed):
+    # The first while most is not judged yet, so that it can't have been sent before the service dies.
+    at = {0, COUNT // 2}
     with Client(f"http://127.0.0.1:{killed.port}") as client:
         job = client.post_job(json.loads(line) for line in rows(COUNT))
         found: list[int] = []
