@@ -12,7 +12,6 @@ import json
 import os
 import secrets
 import tempfile
-import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +24,7 @@ from ..datasets.errors import EndpointError
 from ..datasets.records import Pair, Review
 from .job_state import ENDED, JobState
 from .scope import Scope
-from .transport import PAUSE, TRIES, ServiceError, Transport, part_of
+from .transport import ServiceError, Transport, part_of
 from .views import (
     CaseView,
     ChangeView,
@@ -43,7 +42,6 @@ from .views import (
     VerdictView,
 )
 
-ADDRESS = "http://127.0.0.1:8400"
 __all__ = ["Client", "ServiceError"]
 _IN_MEMORY = 8 << 20
 _PARQUET = "application/vnd.apache.parquet"
@@ -128,8 +126,8 @@ class Client:
                         if line.startswith("data: {"):
                             progress(JobView.model_validate_json(line.removeprefix("data: ")))
             except httpx2.TransportError:
-                time.sleep(PAUSE)
-            found = self.job(job)
+                pass
+            found = self._service.later(lambda: self.job(job))
             if found.state in ENDED:
                 return found
 
@@ -141,7 +139,7 @@ class Client:
             follow: Whether to go on until it has ended; else those there are.
         """
         last = -1
-        for _ in range(TRIES):
+        while True:
             try:
                 with self._service.lines(f"/v1/jobs/{part_of(job)}/verdicts", {"follow": follow}) as lines:
                     for line in lines:
@@ -151,8 +149,8 @@ class Client:
                             yield verdict
                 return
             except httpx2.TransportError:
-                time.sleep(PAUSE)
-        raise EndpointError("the connection broke again and again", hint="Try later: verdicts are kept")
+                # Also for a job that was long silent: nothing is sent where nothing is found.
+                self._service.later(lambda: self.job(job))
 
     def rejected(self, job: str) -> Iterator[RejectedView]:
         """Yield the lines of an upload that are no solutions."""

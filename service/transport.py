@@ -13,8 +13,11 @@ from ..datasets.errors import EndpointError
 from .views import Page
 
 V = TypeVar("V", bound=BaseModel)
+T = TypeVar("T")
 TRIES = 5
 PAUSE = 0.5
+PATIENCE = 60.0
+"""Seconds that a service may be away while one of its jobs is followed: it may be starting anew."""
 
 
 class ServiceError(EndpointError):
@@ -118,11 +121,28 @@ class Transport:
                 time.sleep(PAUSE * attempt)
                 continue
             if answer.status_code == 429 and attempt < TRIES:
-                time.sleep(float(answer.headers.get("retry-after", "1")))
+                time.sleep(_delay(answer))
                 continue
             _refuse(answer)
             return answer
         raise AssertionError("the last attempt returns or raises")
+
+    def later(self, asking: Callable[[], T]) -> T:
+        """Ask until a service that is away is back.
+
+        Raises:
+            ServiceError: If it refuses.
+            EndpointError: If nobody has answered for `PATIENCE` seconds.
+        """
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return asking()
+            except ServiceError:
+                raise
+            except EndpointError:
+                if time.monotonic() > end:
+                    raise
 
     @contextmanager
     def lines(self, path: str, asked: Mapping[str, Any]) -> Generator[Iterator[str]]:
@@ -131,11 +151,22 @@ class Transport:
         Raises:
             ServiceError: If it is refused.
         """
-        with self._http.stream("GET", path, params=_given(asked)) as answer:
-            if answer.is_error:
+        for attempt in range(1, TRIES + 1):
+            with self._http.stream("GET", path, params=_given(asked)) as answer:
+                if not answer.is_error:
+                    yield answer.iter_lines()
+                    return
                 answer.read()
-                _refuse(answer)
-            yield answer.iter_lines()
+                if answer.status_code != 429 or attempt == TRIES:
+                    _refuse(answer)
+            time.sleep(_delay(answer))
+
+
+def _delay(answer: httpx2.Response) -> float:
+    try:
+        return float(answer.headers.get("retry-after", "1"))
+    except ValueError:  # A proxy may say it as a date.
+        return 1.0
 
 
 def _refuse(answer: httpx2.Response) -> None:
