@@ -14,6 +14,8 @@ from firstfault.datasets.records import Record
 from firstfault.loop.executors.executor import Do
 from firstfault.loop.executors.shards import Item
 
+_PATIENCE = 120.0
+
 
 class Squared(Record):
     """A number and its square."""
@@ -36,6 +38,8 @@ class Square:
     """So many processes die when they are given it; -1: all lack what it needs."""
     seconds: float = 0.0
     """That a shard takes at least."""
+    devices: int = 0
+    """Wait until workers are on so many accelerators."""
     wants_accelerator: bool = False
 
     kind = Squared
@@ -53,6 +57,11 @@ class Square:
 
     def _do(self, items: Sequence[Item]) -> list[Squared]:
         time.sleep(self.seconds)
+        end = time.monotonic() + _PATIENCE
+        while sum(name.startswith("on:") for name in self.done()) < self.devices:
+            if time.monotonic() > end:
+                raise ConfigError(f"not on {self.devices} accelerators", hint="Look at the pool.")
+            time.sleep(0.05)
         for item in items:
             number = item["number"]
             if number == self.refused:

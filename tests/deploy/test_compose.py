@@ -73,6 +73,15 @@ def test_nothing_listens_on_other_interfaces_and_every_image_is_pinned():
     assert all((DEPLOY / one).exists() for one in volumes - named)
 
 
+def test_secrets_do_not_get_into_the_image():
+    assert "**/.env" in (ROOT / ".dockerignore").read_text().splitlines()
+    assert ".env" in (ROOT / ".gitignore").read_text().splitlines()
+
+
+def test_every_container_has_a_limit_of_memory():
+    assert [name for name, service in SERVICES.items() if "mem_limit" not in service] == ["vllm"]
+
+
 def commands() -> list[list[str]]:
     dockerfile = (DEPLOY / "Dockerfile").read_text()
     found = [yaml.safe_load(line) for line in re.findall(r"^CMD (\[.*\])$", dockerfile, re.MULTILINE)]
@@ -80,6 +89,14 @@ def commands() -> list[list[str]]:
     script = SERVICES["worker"]["entrypoint"][2].replace("$$", "$")
     found.append(shlex.split(script)[2:])
     return found
+
+
+def test_the_job_on_ray_is_a_run():
+    job = yaml.safe_load((DEPLOY / "kubernetes" / "rayjob.yaml").read_text())
+    program, command, *words = shlex.split(job["spec"]["entrypoint"])
+    assert (program, command) == ("firstfault", "run")
+    known = get_command(app).commands[command]  # pyright: ignore[reportAttributeAccessIssue]
+    assert known.make_context(command, words).params["executor"] == "ray"
 
 
 @pytest.mark.parametrize("command", commands(), ids=lambda command: command[0])

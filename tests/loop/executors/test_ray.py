@@ -113,7 +113,7 @@ def test_what_the_user_has_to_mend_comes_back_from_the_nodes_as_it_was(nodes: No
 
 
 def test_what_wants_an_accelerator_gets_one_to_itself_where_there_are_any(nodes: Nodes, tmp_path: Path):
-    work, parts = Square(tmp_path / "notes", wants_accelerator=True, seconds=0.5), numbers(60, 5)
+    work, parts = Square(tmp_path / "notes", wants_accelerator=True, devices=2), numbers(60, 5)
     with nodes.accelerators(2), RayExecutor(str(tmp_path / "at"), nodes.address) as executor:
         assert results(executor, list(executor.map("squares", work, parts))) == locally(tmp_path, parts)
     devices = {name for name in work.done() if name.startswith("on:")}
