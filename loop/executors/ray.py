@@ -102,13 +102,16 @@ class RayExecutor:
         resources = cast(Mapping[str, float], ray.cluster_resources())
         on_accelerator = work.wants_accelerator and resources.get("GPU", 0) >= 1
         # One that wanted more than the largest node has would wait for ever.
-        most = max(int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"])
+        largest = max(int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"])
+        processors = max(1, min(work.processors, largest))
+        free = resources.get("GPU", 0) if on_accelerator else resources.get("CPU", 0) // processors
         data = ray.data.from_items(missing, override_num_blocks=len(missing)).map(
             _Worker,
             fn_constructor_args=(work, shards),
-            num_cpus=None if on_accelerator else max(1, min(work.processors, most)),
+            num_cpus=None if on_accelerator else processors,
             num_gpus=1 if on_accelerator else None,
-            concurrency=(1, len(missing)),
+            # At least, at most, and to start with: what the cluster has room for now; it may grow.
+            concurrency=(1, len(missing), max(1, min(len(missing), int(free)))),
         )
         try:
             for row in data.iter_rows():
