@@ -158,6 +158,6 @@ def _refuse_without_keys(place: "Place") -> None:
     finally:
         database.close()
     raise ConfigError(
-        "--host: other machines could call, and there is no API key",
+        "every caller needs an API key, and there is none",
         hint="Make one first: firstfault key create NAME --scope admin",
     )

@@ -2,7 +2,19 @@
 
 from fastapi import FastAPI
 
-from . import administering, browsing, finding, hooks, judging, looking, pages, posting, refusals, tasking
+from . import (
+    administering,
+    browsing,
+    door,
+    finding,
+    hooks,
+    judging,
+    looking,
+    pages,
+    posting,
+    refusals,
+    tasking,
+)
 from .guards import Headers, Pace
 from .refusals import Refusal
 from .state import State
@@ -20,7 +32,7 @@ def make_app(state: State) -> FastAPI:
         title=TITLE, version="1", description=_ABOUT, docs_url=None, redoc_url=None, redirect_slashes=False
     )
     app.state.service = state
-    for part in (judging, posting, finding, looking, tasking, hooks, administering, pages, browsing):
+    for part in (judging, posting, finding, looking, tasking, hooks, administering, pages, door, browsing):
         app.include_router(part.router)
     refusals.install(app, pages.refused)
     app.add_middleware(Pace, per_minute=state.config.limits.requests_per_minute)

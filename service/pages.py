@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from ..loop import page as report_page
 from ..loop import wording
 from . import runs
-from .access import COOKIE, Caller, may, scoped
+from .access import Caller, may, scoped
 from .actions import ACTION
 from .job_state import JobState
 from .looking import find as find_run
@@ -155,42 +155,6 @@ def cancel_task(request: Request, caller: Judging, task_id: str) -> Response:
     return RedirectResponse(f"/runs/{quote(task.run)}#tasks", 303)
 
 
-@router.get("/login")
-def login(request: Request, next: str = "/") -> Response:
-    """Ask for a key."""
-    return page(request, "login.html.jinja", is_outside=True, next=_inside(next), refused="")
-
-
-@router.post("/login")
-async def sign_in(request: Request) -> Response:
-    """Take a key, and keep it in a cookie that scripts and other sites don't get."""
-    body = parse_qs((await read_body(request, _FORM_BYTES)).decode("utf-8", "replace"))
-    key, back = body.get("key", [""])[0].strip(), _inside(body.get("next", ["/"])[0])
-    # Asked as if it had been sent, so that there is one place that knows what a good key is.
-    request.scope["headers"] = [
-        (name, value) for name, value in request.scope["headers"] if name not in (b"cookie", b"authorization")
-    ] + [(b"authorization", f"Bearer {key}".encode("latin-1", "replace"))]
-    try:
-        await scoped(Scope.READ)(Request(request.scope))
-    except RefusedError as error:
-        status = int(error.status)
-        return page(
-            request, "login.html.jinja", status, is_outside=True, next=back, refused=f"{error}. {error.hint}"
-        )
-    answer = RedirectResponse(back, 303)
-    is_secure = request.url.scheme == "https"
-    answer.set_cookie(COOKIE, key, httponly=True, samesite="strict", secure=is_secure, max_age=30 * 86400)
-    return answer
-
-
-@router.post("/logout")
-def leave(request: Request) -> Response:
-    """Forget the key."""
-    answer = RedirectResponse("/login", 303)
-    answer.delete_cookie(COOKIE)
-    return answer
-
-
 @router.get("/static/{name}")
 def static(name: str) -> Response:
     """Send a file of the page."""
@@ -295,10 +259,3 @@ def _view(name: str, request: Request) -> Any:
             hint="`firstfault show RUN` says more",
         )
     return shown
-
-
-def _inside(address: str) -> str:
-    """An address of this service; a page elsewhere is none."""
-    parts = urlsplit(address)
-    is_ours = address.startswith("/") and not address.startswith(("//", "/\\")) and not parts.netloc
-    return address if is_ours and address.isprintable() else "/"
