@@ -179,7 +179,6 @@ def _cells(solution: Solution, fault: int | None) -> list[Cell]:
 
 
 def _row(item: Item) -> Row:
-    verdict: dict[str, Any] = parse_json((item.verdict or "{}").encode())
     context: dict[str, Any] = parse_json((item.context or "{}").encode())
     return Row(
         item=item.id,
@@ -188,7 +187,7 @@ def _row(item: Item) -> Row:
         first_fault=item.first_fault,
         error_type=item.error_type,
         disagree=bool(item.disagree),
-        rationale=verdict.get("rationale") or verdict.get("reason") or "",
+        rationale=item.rationale or "",
         has_reviews=bool(context.get("reviews")),
         has_pair="pair" in context,
     )

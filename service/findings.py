@@ -19,6 +19,7 @@ COLUMNS = (
     "confidence",
     "needs_review",
     "usd",
+    "rationale",
     "verdict",
     "judged_at",
     "judge",
@@ -47,6 +48,7 @@ def columns(verdict: Verdict, usd: float | None, judged: Sequence[Verdict] = ())
         "confidence": verdict.confidence,
         "needs_review": verdict.needs_review,
         "usd": usd,
+        "rationale": _storable(verdict.rationale or verdict.reason or ""),
         "verdict": sendable(verdict.model_dump(mode="json")).decode(),
         "judged_at": now(),
         "judge": verdict.judge,
@@ -86,3 +88,8 @@ def store(session: Session, found: Sequence[tuple[int, Verdict, float | None]]) 
     votes = [row for item, verdict, _ in found for row in vote_rows(item, verdict.votes)]
     if votes:
         session.execute(insert(Vote), votes)
+
+
+def _storable(text: str) -> str:
+    # As databases take it: no NUL, no half of a surrogate pair.
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

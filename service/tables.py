@@ -120,6 +120,8 @@ class Item(Base):
     confidence: Mapped[float | None]
     needs_review: Mapped[bool | None]
     usd: Mapped[float | None]
+    rationale: Mapped[str | None] = mapped_column(Text)
+    """Of an item without a label: the reason."""
     verdict: Mapped[str | None] = mapped_column(Text)
     """The whole record with its votes: JSON."""
     judged_at: Mapped[datetime | None]

@@ -16,6 +16,7 @@ _ITEMS = sa.table(
     sa.column("verdict", sa.Text),
     sa.column("judge", sa.String),
     sa.column("disagree", sa.Boolean),
+    sa.column("rationale", sa.Text),
 )
 _VOTES = sa.table(
     "votes",
@@ -62,6 +63,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("item_id", "place"),
     )
     op.create_index("ix_votes_judge", "votes", ["judge", "item_id"], unique=False)
+    op.add_column("items", sa.Column("rationale", sa.Text(), nullable=True))
     op.add_column("items", sa.Column("judge", sa.String(), nullable=True))
     op.add_column("items", sa.Column("disagree", sa.Boolean(), nullable=True))
     op.add_column("items", sa.Column("context", sa.Text(), nullable=True))
@@ -92,7 +94,16 @@ def _fill() -> None:
                 for vote in said
                 if vote["status"] in ("faulty", "clean")
             }
-            items.append({"key": number, "new_judge": verdict["judge"], "new_disagree": len(usable) > 1})
+            items.append(
+                {
+                    "key": number,
+                    "new_judge": verdict["judge"],
+                    "new_disagree": len(usable) > 1,
+                    "new_rationale": (verdict["rationale"] or verdict["reason"] or "").replace(
+                        "\0", "\ufffd"
+                    ),
+                }
+            )
             votes += [
                 {"item_id": number, "place": place}
                 | {name: vote[name] for name in ("judge", "status", "first_fault", "error_type")}
@@ -101,7 +112,11 @@ def _fill() -> None:
         connection.execute(
             sa.update(_ITEMS)
             .where(_ITEMS.c.id == sa.bindparam("key"))
-            .values(judge=sa.bindparam("new_judge"), disagree=sa.bindparam("new_disagree")),
+            .values(
+                judge=sa.bindparam("new_judge"),
+                disagree=sa.bindparam("new_disagree"),
+                rationale=sa.bindparam("new_rationale"),
+            ),
             items,
         )
         if votes:
