@@ -37,7 +37,7 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        self.url = _parsed(url)
+        self.url = parsed(url)
         self.engine = _engine(self.url)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
         self.check()
@@ -121,18 +121,23 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def _parsed(url: str) -> URL:
+def parsed(url: str) -> URL:
+    """Read the URL of a database.
+
+    Raises:
+        ConfigError: If it is of another kind.
+    """
     try:
-        parsed = make_url(url)
+        read = make_url(url)
     except ArgumentError:
-        parsed = None
-    kind = parsed.get_backend_name() if parsed is not None else ""
-    if parsed is None or kind not in ("sqlite", "postgresql") or not parsed.database:
+        read = None
+    kind = read.get_backend_name() if read is not None else ""
+    if read is None or kind not in ("sqlite", "postgresql") or not read.database:
         raise ConfigError(
             f"--db: {kind or 'that'} is no database that the service can use",
             hint="Give postgresql://USER:PASSWORD@HOST/NAME or sqlite:///FILE",
         )
-    return parsed.set(drivername="postgresql+psycopg") if kind == "postgresql" else parsed
+    return read.set(drivername="postgresql+psycopg") if kind == "postgresql" else read
 
 
 def _engine(url: URL) -> Engine:

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import socket
 import sys
 import threading
@@ -19,7 +18,7 @@ from ..annotate.child import Child
 from ..annotate.engines.ledger_place import LedgerPlace
 from .app import make_app
 from .config import ServiceConfig
-from .database import Database
+from .database import Database, parsed
 from .jobs import Jobs
 from .queue import Line
 from .runs import Runs
@@ -56,8 +55,10 @@ class Place(NamedTuple):
     @property
     def ledger(self) -> LedgerPlace:
         """Where answers of endpoints are kept: with PostgreSQL in the same database, for all machines."""
-        if self.db is not None and self.db.startswith("postgresql"):
-            return re.sub(r"^postgresql(\+\w+)?:", "postgresql:", self.db)
+        if self.db is not None and (url := parsed(self.db)).get_backend_name() == "postgresql":
+            # Read and written anew: a database's URL may hold what a ledger's wants as %XX.
+            written = url.set(drivername="postgresql").render_as_string(hide_password=False)
+            return written.replace(" ", "%20")
         return self.data.resolve() / "ledger.sqlite"
 
     @property

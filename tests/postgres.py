@@ -23,10 +23,12 @@ class Postgres:
 
     Args:
         folder: Folder of PostgreSQL's programs.
+        fsync: Whether a commit waits for the disk, as it should where time is measured.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, fsync: bool = False) -> None:
         self._programs = folder
+        self._fsync = "on" if fsync else "off"
         self._count = 0
 
     def __enter__(self) -> Self:
@@ -41,10 +43,9 @@ class Postgres:
         self._run("initdb", "-D", str(data), "-A", "trust", "-U", "firstfault", "--no-sync")
         with listen("127.0.0.1", 0) as free:
             self.port: int = free.getsockname()[1]
-        self._options = f"-p {self.port} -h 127.0.0.1 -k {self._folder} -c fsync=off -c max_connections=200"
-        self._run(
-            "pg_ctl", "-D", str(data), "-o", self._options, "-l", str(self._folder / "log"), "-w", "start"
-        )
+        self._options = f"-p {self.port} -h 127.0.0.1 -k {self._folder} -c max_connections=200"
+        self._options += f" -c fsync={self._fsync}"
+        self._start()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -67,20 +67,7 @@ class BatchBook:
             The batch, and the requests in it, in their order; if there are none, nothing was written down.
         """
         batch = Batch(secrets.token_hex(16), None, str(self._ledger.claimant), self._ledger.now())
-        with self._ledger.transaction():
-            claimed = self._ledger.claim(keys).mine
-            taken = self._ledger.among_open_batches(keys)
-            mine = [key for key in keys if key in claimed and key not in taken]
-            if mine:
-                self._ledger.query(
-                    "INSERT INTO batches (token, endpoint, model, claimant, created) VALUES (?, ?, ?, ?, ?)",
-                    (batch.token, *self._place, batch.claimant, batch.created),
-                )
-                for key in mine:
-                    self._ledger.query("INSERT INTO batched (key, token) VALUES (?, ?)", (key, batch.token))
-            # From here on they are held by the batch, which outlives this process.
-            self._ledger.release(keys)
-        return batch, mine
+        return batch, self._ledger.atomically(lambda: self._take(keys, batch))
 
     def made(self, batch: Batch, remote: str) -> Batch:
         """Note the endpoint's name for a batch."""
@@ -94,6 +81,28 @@ class BatchBook:
 
     def close(self, batch: Batch) -> None:
         """Forget a batch: its results are kept, or it was never made. What it left unanswered is free."""
-        with self._ledger.transaction():
+
+        def forget() -> None:
             self._ledger.query("DELETE FROM batched WHERE token = ?", (batch.token,))
             self._ledger.query("DELETE FROM batches WHERE token = ?", (batch.token,))
+
+        self._ledger.atomically(forget)
+
+    def _take(self, keys: Sequence[str], batch: Batch) -> list[str]:
+        # What is in this very batch was written down before the server was lost, without our hearing of it.
+        taken = self._ledger.among_open_batches(keys) - set(self.keys(batch))
+        claimed = self._ledger.claim(keys).mine
+        mine = [key for key in keys if key in claimed and key not in taken]
+        if mine:
+            self._ledger.query(
+                "INSERT INTO batches (token, endpoint, model, claimant, created) VALUES (?, ?, ?, ?, ?) "
+                "ON CONFLICT DO NOTHING",
+                (batch.token, *self._place, batch.claimant, batch.created),
+            )
+            self._ledger.write(
+                "INSERT INTO batched (key, token) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                [(key, batch.token) for key in mine],
+            )
+        # From here on they are held by the batch, which outlives this process.
+        self._ledger.release(keys)
+        return mine

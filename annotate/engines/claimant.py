@@ -3,6 +3,7 @@
 import os
 import secrets
 import socket
+import uuid
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +13,7 @@ class Claimant(NamedTuple):
     """One open ledger in one process."""
 
     place: str
-    """Machine and process namespace: where the process number means something."""
+    """Machine, since it was started, and process namespace: where the process number means something."""
     pid: int
     token: str
 
@@ -45,8 +46,18 @@ class Claimant(NamedTuple):
 
 @cache
 def _place() -> str:
+    # Names of machines, and the numbers of their process namespaces, are the same on many: what is random at
+    # every start of a machine is not. Where there is none (no Linux), its network card has to do.
+    machine = _read(Path("/proc/sys/kernel/random/boot_id")) or f"{uuid.getnode():x}"
     try:
         namespace = str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         namespace = ""
-    return f"{socket.gethostname()}/{namespace}"
+    return f"{socket.gethostname()}/{machine}/{namespace}"
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

@@ -67,6 +67,8 @@ class Commits:
                     future.set_exception(failure)
 
     def _write(self, writes: list[Callable[[], None]]) -> None:
-        with self._ledger.transaction():
+        def together() -> None:
             for write in writes:
                 write()
+
+        self._ledger.atomically(together)

@@ -6,19 +6,15 @@ machines; it outlives any of them being killed. It holds answers; conversations 
 key of an API.
 """
 
-import threading
-import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from ...datasets.errors import InputError
 from ...datasets.records import Usage
 from .claimant import Claimant
-from .ledger_place import LedgerPlace, place_of, shown
-from .ledger_sqlite import SQLiteStore
-from .ledger_store import Store
+from .ledger_access import LedgerAccess, whole
+from .ledger_place import LedgerPlace, place_of
 
 DEFAULT_LEDGER = Path("ledger.sqlite")
 """In the current folder: where nobody names a ledger, runs started there share one."""
@@ -47,39 +43,27 @@ class Claims(NamedTuple):
     """Another process is asking them."""
 
 
-class Ledger:
+class Ledger(LedgerAccess):
     """The requests and answers of one place.
 
     Args:
         place: A SQLite file, made if it isn't there, or the URL of a PostgreSQL.
         lease: Seconds that a claim holds unless renewed. That of a process on this machine that has died
             ends with it.
-        clock: Seconds since 1970.
+        clock: Seconds since 1970; that of the database when left out, so that leases hold on all machines.
 
     Raises:
         InputError: If it can't be used, or was made by a newer version.
-        ConfigError: If what PostgreSQL needs is not installed.
+        ConfigError: If the URL can't be read, or what PostgreSQL needs is not installed.
     """
 
     def __init__(
-        self, place: LedgerPlace, *, lease: float = _LEASE, clock: Callable[[], float] = time.time
+        self, place: LedgerPlace, *, lease: float = _LEASE, clock: Callable[[], float] | None = None
     ) -> None:
-        self.place = place = place_of(place) if isinstance(place, str) else place
+        super().__init__(place)
         self.lease = lease
         self._clock = clock
         self.claimant = Claimant.new()
-        self._lock = threading.RLock()
-        self._depth = 0
-        self._errors: tuple[type[Exception], ...] = SQLiteStore.errors
-        if isinstance(place, str):
-            from .ledger_postgres import PostgresStore, errors
-
-            self._errors = errors()
-            with self._explained():
-                self._db: Store = PostgresStore(place)
-        else:
-            with self._explained():
-                self._db = SQLiteStore(place)
 
     @classmethod
     def existing(cls, place: LedgerPlace) -> "Ledger":
@@ -93,41 +77,16 @@ class Ledger:
             raise InputError(f"{place}: no such ledger", hint="Check the path.")
         return cls(place)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def close(self) -> None:
-        """Give up what is claimed and close the file."""
-        with self._lock:
-            try:
-                self.release()
-            finally:
-                self._db.close()
+        """Give up what is claimed and close the database."""
+        try:
+            self.release()
+        finally:
+            super().close()
 
     def now(self) -> float:
         """Return the seconds since 1970."""
-        return self._clock()
-
-    @contextmanager
-    def transaction(self) -> Generator[None]:
-        """Commit everything that is written inside at once: all of it or nothing."""
-        with self._lock, self._explained():
-            if self._depth == 0:
-                self._db.begin()
-            self._depth += 1
-            try:
-                yield
-            except BaseException:
-                self._depth -= 1
-                if self._depth == 0:
-                    self._db.rollback()
-                raise
-            self._depth -= 1
-            if self._depth == 0:
-                self._db.commit()
+        return self._db.now() if self._clock is None else self._clock()
 
     def answered(self, keys: Sequence[str]) -> set[str]:
         """Return those keys whose answers are here."""
@@ -150,76 +109,77 @@ class Ledger:
             for key, raw, requests, prompt, completion, price in self.select(query, keys)
         }
 
+    @whole
     def claim(self, keys: Sequence[str]) -> Claims:
         """Claim those requests that are neither answered nor being asked by another living process."""
         now = self.now()
-        with self.transaction():
-            answered = self.answered(keys)
-            holders = self.select("SELECT key, claimant, until FROM claims WHERE true", keys)
-            busy = {
-                key
-                for key, holder, until in holders
-                if holder != str(self.claimant) and until > now and not Claimant.parse(holder).is_dead()
-            } - answered
-            mine = set(keys) - answered - busy
-            self._db.executemany(
-                "INSERT INTO claims (key, claimant, until) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
-                "claimant = excluded.claimant, until = excluded.until",
-                [(key, str(self.claimant), now + self.lease) for key in mine],
-            )
+        answered = self.answered(keys)
+        holders = self.select("SELECT key, claimant, until FROM claims WHERE true", keys)
+        busy = {
+            key
+            for key, holder, until in holders
+            if holder != str(self.claimant) and until > now and not Claimant.parse(holder).is_dead()
+        } - answered
+        mine = set(keys) - answered - busy
+        self._db.write(
+            "INSERT INTO claims (key, claimant, until) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
+            "claimant = excluded.claimant, until = excluded.until",
+            [(key, str(self.claimant), now + self.lease) for key in mine],
+        )
         return Claims(mine, answered, busy)
 
+    @whole
     def renew(self) -> None:
         """Hold all claims of this process for another lease."""
-        with self.transaction():
-            self._db.execute(
-                "UPDATE claims SET until = ? WHERE claimant = ?",
-                (self.now() + self.lease, str(self.claimant)),
-            )
+        self._db.write(
+            "UPDATE claims SET until = ? WHERE claimant = ?",
+            [(self.now() + self.lease, str(self.claimant))],
+        )
 
+    @whole
     def release(self, keys: Sequence[str] | None = None) -> None:
         """Give up claims of this process: on some keys, or all."""
-        with self.transaction():
-            if keys is None:
-                self._db.execute("DELETE FROM claims WHERE claimant = ?", (str(self.claimant),))
-            else:
-                self._db.executemany(
-                    "DELETE FROM claims WHERE key = ? AND claimant = ?",
-                    [(key, str(self.claimant)) for key in keys],
-                )
+        claimant = str(self.claimant)
+        if keys is None:
+            self._db.write("DELETE FROM claims WHERE claimant = ?", [(claimant,)])
+        else:
+            rows = [(key, claimant) for key in keys]
+            self._db.write("DELETE FROM claims WHERE key = ? AND claimant = ?", rows)
 
+    @whole
     def store(self, key: str, endpoint: str, model: str, raw: str, latency: float | None) -> None:
         """Keep an answer as it came, before anyone reads it. `latency` is in seconds, where known."""
-        with self.transaction():
-            self._db.execute(
-                "INSERT INTO requests (key, state, endpoint, model, answer, latency, created) "
-                "VALUES (?, 'answered', ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
-                "state = 'answered', answer = excluded.answer, reason = NULL, requests = NULL, "
-                "latency = excluded.latency, created = excluded.created",
-                (key, endpoint, model, raw, latency, self.now()),
-            )
+        self._db.write(
+            "INSERT INTO requests (key, state, endpoint, model, answer, latency, created) "
+            "VALUES (?, 'answered', ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
+            "state = 'answered', answer = excluded.answer, reason = NULL, requests = NULL, "
+            "latency = excluded.latency, created = excluded.created",
+            [(key, endpoint, model, raw, latency, self.now())],
+        )
 
+    @whole
     def settle(self, key: str, usage: Usage, cost: float) -> None:
         """Note what an answer cost, in tokens and US dollars; it is done with."""
-        with self.transaction():
-            self._db.execute(
-                "UPDATE requests SET requests = ?, prompt_tokens = ?, completion_tokens = ?, price = ? "
-                "WHERE key = ?",
-                (usage.requests, usage.prompt_tokens, usage.completion_tokens, cost, key),
-            )
-            self.release([key])
+        self._db.write(
+            "UPDATE requests SET requests = ?, prompt_tokens = ?, completion_tokens = ?, price = ? "
+            "WHERE key = ?",
+            [(usage.requests, usage.prompt_tokens, usage.completion_tokens, cost, key)],
+        )
+        self.release([key])
 
+    @whole
     def fail(self, key: str, endpoint: str, model: str, reason: str) -> None:
         """Note a failure, for information: the request will be asked again. No answer is lost to it."""
-        with self.transaction():
-            self._db.execute(
-                "INSERT INTO requests (key, state, endpoint, model, reason, created) "
-                "VALUES (?, 'failed', ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
-                "state = 'failed', reason = excluded.reason, created = excluded.created "
-                "WHERE requests.state = 'failed' OR requests.requests IS NULL",
-                (key, endpoint, model, reason, self.now()),
-            )
-            self.release([key])
+        # A server's message, read from JSON, may hold halves of characters, which nothing can write.
+        writable = reason.encode("utf-8", "replace").decode()
+        self._db.write(
+            "INSERT INTO requests (key, state, endpoint, model, reason, created) "
+            "VALUES (?, 'failed', ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
+            "state = 'failed', reason = excluded.reason, created = excluded.created "
+            "WHERE requests.state = 'failed' OR requests.requests IS NULL",
+            [(key, endpoint, model, writable, self.now())],
+        )
+        self.release([key])
 
     def among_open_batches(self, keys: Sequence[str]) -> set[str]:
         """Return those requests that are in batches whose results are not kept yet."""
@@ -248,53 +208,18 @@ class Ledger:
                 row.pop("rowid", None)
                 yield row
 
+    @whole
     def prune(self, *, before: float | None = None, model: str | None = None) -> int:
         """Forget requests made before a time (seconds since 1970), of a model, or both; return how many."""
-        with self.transaction():
-            done = self._db.execute(
-                "DELETE FROM requests WHERE (:before IS NULL OR created < :before) "
-                "AND (:model IS NULL OR model = :model)",
-                {"before": before, "model": model},
-            )
+        done = self._db.execute(
+            "DELETE FROM requests WHERE (:before IS NULL OR created < :before) "
+            "AND (:model IS NULL OR model = :model)",
+            {"before": before, "model": model},
+        )
         return done.rowcount
 
+    @whole
     def forget_batches(self) -> int:
         """Forget the batches that are under way; return how many. Their requests may be asked again."""
-        with self.transaction():
-            self._db.execute("DELETE FROM batched")
-            return self._db.execute("DELETE FROM batches").rowcount
-
-    def compact(self) -> None:
-        """Give the space of forgotten requests back to the disk."""
-        with self._lock, self._explained():
-            self._db.compact()
-
-    def select(self, query: str, keys: Sequence[str]) -> Iterable[tuple[Any, ...]]:
-        """Run a query that ends in its WHERE clause for many keys."""
-        found: list[tuple[Any, ...]] = []
-        with self._lock, self._explained():
-            for start in range(0, len(keys), _CHUNK):
-                part = keys[start : start + _CHUNK]
-                marks = ",".join("?" * len(part))
-                found += self._db.execute(f"{query} AND key IN ({marks})", part).fetchall()
-        return found
-
-    def query(self, query: str, values: tuple[Any, ...] = ()) -> list[dict[str, Any]]:
-        """Run one statement and return its rows, by name."""
-        with self._lock, self._explained():
-            cursor = self._db.execute(query, values)
-            if cursor.description is None:
-                return []
-            names = [column[0] for column in cursor.description]
-            return [dict(zip(names, row, strict=True)) for row in cursor]
-
-    @contextmanager
-    def _explained(self) -> Generator[None]:
-        try:
-            yield
-        except self._errors as error:
-            hint = "Check that it is a ledger, that its folder can be written and the disk has room"
-            if isinstance(self.place, str):
-                hint = "Check that the server runs and lets you in, and that you may make a schema there"
-            why = " ".join(str(error).split())
-            raise InputError(f"{shown(self.place)}: can't be used as a ledger: {why}", hint=hint) from error
+        self._db.write("DELETE FROM batched", [()])
+        return self._db.execute("DELETE FROM batches").rowcount

@@ -2,22 +2,36 @@
 
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 from ...datasets.errors import ConfigError
 from .ledger_place import shown
-from .ledger_schema import migrate_postgres
-from .ledger_store import Rows, Values
+from .ledger_schema import is_current, migrate_postgres
+from .ledger_store import Rows, T, Values
+from .ledger_text import escaped, unescaped
 
-T = TypeVar("T")
 _SCHEMA = "firstfault_ledger"
 _LOCK = 7_201_153
 """Of PostgreSQL's advisory locks, the one that lets one transaction write at a time, as SQLite does."""
 _PATIENCE = 30.0
-"""Seconds in which a server that restarts may come back."""
+"""Seconds in which a server that restarts may come back. With a third of a lease, less than a lease."""
 _PAUSE = 0.5
+_IDLE = 20.0
+"""Seconds without a word in a transaction after which the server ends it: a process that is frozen there, or
+whose machine is gone, must not keep all others waiting."""
+_BUSY = 60.0
+"""Seconds to wait until the others have written, as with SQLite."""
+_NETWORK = {
+    "connect_timeout": "10",
+    "keepalives_idle": "20",
+    "keepalives_interval": "5",
+    "keepalives_count": "4",
+    "tcp_user_timeout": "30000",
+}
+"""So that a server that is gone without a word is noticed. A URL may say otherwise."""
 
 
 class PostgresStore:
@@ -34,47 +48,62 @@ class PostgresStore:
     def __init__(self, url: str) -> None:
         self._url = url
         self._psycopg = _driver()
-        self._in_transaction = False
+        self._pipeline: Any = None
+        self._ahead = 0.0
         self._db = self._connect()
         try:
-            self.begin()
-            try:
-                migrate_postgres(lambda query: self._db.execute(query), _SCHEMA, shown(url))
-            except BaseException:
-                self.rollback()
-                raise
-            self.commit()
+            if not is_current(self._db.execute, _SCHEMA):
+                with self.transaction():
+                    migrate_postgres(self.execute, _SCHEMA, shown(url))
         except BaseException:
             self._db.close()
             raise
 
-    def begin(self) -> None:
-        """Begin a transaction, alone."""
-        self._again(self._begin)
-        self._in_transaction = True
+    def now(self) -> float:
+        """Seconds since 1970 by the server's clock, as of the last transaction: those of machines differ."""
+        return time.time() + self._ahead
 
-    def commit(self) -> None:
-        """Keep what was written since."""
-        self._in_transaction = False
-        self._db.execute("COMMIT")
+    @contextmanager
+    def transaction(self) -> Generator[None]:
+        """Begin a transaction, alone; keep what is written inside, or nothing."""
+        # In a pipeline, what gives no rows is sent without waiting for the server: a hundred answers take as
+        # long as one.
+        with self._db.pipeline() as pipeline, self._db.transaction():
+            self._pipeline = pipeline
+            try:
+                # In this order: the clock is read once the lock is held.
+                query = f"SELECT pg_advisory_xact_lock({_LOCK}), extract(epoch FROM clock_timestamp())"
+                self._ahead = float(self.execute(query).fetchone()[1]) - time.time()
+                yield
+            finally:
+                self._pipeline = None
 
-    def rollback(self) -> None:
-        """Forget what was written since; the server does where it was lost."""
-        self._in_transaction = False
-        if not self._db.closed:
-            self._db.execute("ROLLBACK")
+    def again(self, do: Callable[[], T]) -> T:
+        """Do something, anew on a new connection where the old one was lost."""
+        end = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                if self._db.closed:
+                    self._db = self._connect()
+                return do()
+            except self._psycopg.OperationalError:
+                if not self._db.closed or time.monotonic() > end:
+                    raise
+                time.sleep(_PAUSE)
 
     def execute(self, query: str, values: Values = ()) -> Rows:
         """Run a statement."""
-        asked = _translated(query), _writable(values)
-        if self._in_transaction:
-            return self._db.execute(*asked)
-        return self._again(lambda: self._db.execute(*asked))
+        if self._pipeline is None:
+            return self.again(lambda: self._db.execute(_translated(query), _writable(values)))
+        rows = self._db.execute(_translated(query), _writable(values))
+        self._pipeline.sync()
+        return rows
 
-    def executemany(self, query: str, rows: Iterable[Values]) -> object:
-        """Run a statement for every row of values."""
-        with self._db.cursor() as cursor:
-            cursor.executemany(_translated(query), [_writable(row) for row in rows])
+    def write(self, query: str, rows: Iterable[Values]) -> object:
+        """Run a statement for every row of values, in a transaction and at its end at the latest."""
+        translated = _translated(query)
+        for row in rows:
+            self._db.execute(translated, _writable(row))
 
     def compact(self) -> None:
         """Do nothing: the server does so by itself."""
@@ -84,34 +113,19 @@ class PostgresStore:
         self._db.close()
 
     def _connect(self) -> Any:
-        return self._psycopg.connect(
-            self._url,
+        psycopg = self._psycopg
+        given = psycopg.conninfo.conninfo_to_dict(self._url)
+        limits = {"idle_in_transaction_session_timeout": _IDLE, "lock_timeout": _BUSY}
+        options = [str(given.pop("options", "")), f"-c search_path={_SCHEMA}"]
+        options += [f"-c {name}={round(1000 * seconds)}" for name, seconds in limits.items()]
+        db = psycopg.connect(
             autocommit=True,
             # Values are written into the statement: their types need not be guessed by the server.
-            cursor_factory=self._psycopg.ClientCursor,
-            options=f"-c search_path={_SCHEMA}",
-            connect_timeout=10,
+            cursor_factory=psycopg.ClientCursor,
+            **{**_NETWORK, **given, "options": " ".join(options).strip()},
         )
-
-    def _begin(self) -> None:
-        self._db.execute("BEGIN")
-        self._db.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
-
-    def _again(self, do: Callable[[], T]) -> T:
-        """Do something that is whole by itself, again on a new connection where the old one was lost."""
-        end = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                if self._db.closed:
-                    self._db = self._connect()
-                return do()
-            except self._psycopg.OperationalError:
-                if not self._db.closed and not self._db.broken:
-                    raise
-                self._db.close()
-                if time.monotonic() > end:
-                    raise
-                time.sleep(_PAUSE)
+        db.adapters.register_loader("text", _loader())
+        return db
 
 
 def errors() -> tuple[type[Exception], ...]:
@@ -134,17 +148,28 @@ def _driver() -> Any:
 
 
 @cache
+def _loader() -> Any:
+    from psycopg.types.string import TextLoader
+
+    class Loader(TextLoader):
+        def load(self, data: Any) -> Any:
+            text = super().load(data)
+            return unescaped(text) if isinstance(text, str) else text
+
+    return Loader
+
+
+@cache
 def _translated(query: str) -> str:
     """Write a statement as the driver takes it."""
     return re.sub(r":([a-z_]+)", r"%(\1)s", query.replace("%", "%%").replace("?", "%s"))
 
 
 def _writable(values: Values) -> Any:
-    # Its texts hold no NUL. An answer with one in it is no JSON, so that nothing is lost.
     if isinstance(values, Mapping):
-        return {name: _without_nul(value) for name, value in values.items()}
-    return tuple(_without_nul(value) for value in values)
+        return {name: _escaped(value) for name, value in values.items()}
+    return tuple(_escaped(value) for value in values)
 
 
-def _without_nul(value: Any) -> Any:
-    return value.replace("\0", "\ufffd") if isinstance(value, str) else value
+def _escaped(value: Any) -> Any:
+    return escaped(value) if isinstance(value, str) else value

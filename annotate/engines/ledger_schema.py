@@ -74,6 +74,13 @@ def migrate_sqlite(db: sqlite3.Connection, path: Path) -> None:
     db.execute("COMMIT")
 
 
+def is_current(execute: Callable[[str], Any], schema: str) -> bool:
+    """Whether a ledger in PostgreSQL has today's tables: seen by who may not make any."""
+    if execute(f"SELECT to_regclass('{schema}.versions')").fetchone()[0] is None:
+        return False
+    return execute("SELECT version FROM versions").fetchone() == (len(_MIGRATIONS),)
+
+
 def migrate_postgres(execute: Callable[[str], Any], schema: str, shown: str) -> None:
     """Bring a ledger in PostgreSQL to today's tables, within a transaction that is alone.
 

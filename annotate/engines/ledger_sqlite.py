@@ -1,11 +1,13 @@
 """A ledger in one SQLite file, which threads and processes of one machine share."""
 
 import sqlite3
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from pathlib import Path
 
 from .ledger_schema import migrate_sqlite
-from .ledger_store import Values
+from .ledger_store import T, Values
 
 _BUSY_SECONDS = 60.0
 
@@ -35,23 +37,32 @@ class SQLiteStore:
             self._db.close()
             raise
 
-    def begin(self) -> None:
-        """Begin a transaction, alone."""
+    def now(self) -> float:
+        """Seconds since 1970: all who share a file have one clock."""
+        return time.time()
+
+    @contextmanager
+    def transaction(self) -> Generator[None]:
+        """Begin a transaction, alone; keep what is written inside, or nothing."""
         self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            # A full disk may have ended it already.
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
 
-    def commit(self) -> None:
-        """Keep what was written since."""
-        self._db.execute("COMMIT")
-
-    def rollback(self) -> None:
-        """Forget what was written since."""
-        self._db.execute("ROLLBACK")
+    def again(self, do: Callable[[], T]) -> T:
+        """Do something; a file is not lost."""
+        return do()
 
     def execute(self, query: str, values: Values = ()) -> sqlite3.Cursor:
         """Run a statement."""
         return self._db.execute(query, values)
 
-    def executemany(self, query: str, rows: Iterable[Values]) -> sqlite3.Cursor:
+    def write(self, query: str, rows: Iterable[Values]) -> sqlite3.Cursor:
         """Run a statement for every row of values."""
         return self._db.executemany(query, rows)
 

@@ -1,8 +1,10 @@
 """The contract of what a ledger's rows lie in. Both databases are asked in the same words."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeVar
 
+T = TypeVar("T")
 Values = Sequence[Any] | Mapping[str, Any]
 
 
@@ -35,24 +37,24 @@ class Rows(Protocol):
 class Store(Protocol):
     """One connection to a database, for one thread at a time."""
 
-    def begin(self) -> None:
-        """Begin a transaction, alone: nobody else writes until it ends."""
+    def now(self) -> float:
+        """Seconds since 1970, the same for all who share the database."""
         ...
 
-    def commit(self) -> None:
-        """Keep what was written since."""
+    def transaction(self) -> AbstractContextManager[object]:
+        """Begin a transaction, alone: nobody else writes until it ends. All of it is kept or nothing."""
         ...
 
-    def rollback(self) -> None:
-        """Forget what was written since."""
+    def again(self, do: Callable[[], T]) -> T:
+        """Do something, anew if the database was lost meanwhile; twice must be as good as once."""
         ...
 
     def execute(self, query: str, values: Values = ()) -> Rows:
         """Run a statement; values stand as `?` or `:name`."""
         ...
 
-    def executemany(self, query: str, rows: Iterable[Values]) -> object:
-        """Run a statement for every row of values."""
+    def write(self, query: str, rows: Iterable[Values]) -> object:
+        """Run a statement for every row of values, in a transaction and at its end at the latest."""
         ...
 
     def compact(self) -> None:
