@@ -111,8 +111,10 @@ class Asking:
             self._ready.extend((key, ask, None) for key, ask in chunk)
             return
         keys = [key for key, _ in chunk]
+        # Before they are: who is cancelled here does not hear what was claimed, and gives all of it back.
+        self._claimed.update(keys)
         claims = await commits.call(partial(ledger.claim, keys))
-        self._claimed |= claims.mine
+        self._claimed -= claims.answered | claims.busy
         entries = await commits.call(partial(ledger.read, sorted(claims.answered))) if claims.answered else {}
         for key, ask in chunk:
             if key in claims.mine:

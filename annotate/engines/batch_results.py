@@ -123,7 +123,8 @@ class Results:
                 reason = scrubber.quote(result.reason, ask) or "no answer"
                 return Fault(Kind.PASSING, f"the batch has no answer to it: {reason}")
             return read_status(result.status, result.body, None, endpoint, ask, scrubber)
-        raw = scrubber.clean(json.dumps(result.body, ensure_ascii=False))
+        # In ASCII: what was written as halves of characters can't be kept otherwise.
+        raw = scrubber.clean(json.dumps(result.body))
         ledger.store(result.key, endpoint.base_url, endpoint.model, raw, None)
         try:
             reply = read_reply(raw)

@@ -31,7 +31,7 @@ _NETWORK = {
     "keepalives_count": "4",
     "tcp_user_timeout": "30000",
 }
-"""So that a server that is gone without a word is noticed. A URL may say otherwise."""
+"""So that a server that is gone without a word is noticed, and by it who asks. A URL may say otherwise."""
 
 
 class PostgresStore:
@@ -49,6 +49,7 @@ class PostgresStore:
         self._url = url
         self._psycopg = _driver()
         self._pipeline: Any = None
+        self._unsent: list[tuple[str, Any]] = []
         self._ahead = 0.0
         self._db = self._connect()
         try:
@@ -66,8 +67,8 @@ class PostgresStore:
     @contextmanager
     def transaction(self) -> Generator[None]:
         """Begin a transaction, alone; keep what is written inside, or nothing."""
-        # In a pipeline, what gives no rows is sent without waiting for the server: a hundred answers take as
-        # long as one.
+        # In a pipeline, what gives no rows is sent without waiting for the server: a hundred answers take
+        # little longer than one.
         with self._db.pipeline() as pipeline, self._db.transaction():
             self._pipeline = pipeline
             try:
@@ -75,8 +76,10 @@ class PostgresStore:
                 query = f"SELECT pg_advisory_xact_lock({_LOCK}), extract(epoch FROM clock_timestamp())"
                 self._ahead = float(self.execute(query).fetchone()[1]) - time.time()
                 yield
+                self._send()
             finally:
                 self._pipeline = None
+                self._unsent.clear()
 
     def again(self, do: Callable[[], T]) -> T:
         """Do something, anew on a new connection where the old one was lost."""
@@ -95,6 +98,7 @@ class PostgresStore:
         """Run a statement."""
         if self._pipeline is None:
             return self.again(lambda: self._db.execute(_translated(query), _writable(values)))
+        self._send()
         rows = self._db.execute(_translated(query), _writable(values))
         self._pipeline.sync()
         return rows
@@ -102,8 +106,7 @@ class PostgresStore:
     def write(self, query: str, rows: Iterable[Values]) -> object:
         """Run a statement for every row of values, in a transaction and at its end at the latest."""
         translated = _translated(query)
-        for row in rows:
-            self._db.execute(translated, _writable(row))
+        self._unsent += [(translated, _writable(row)) for row in rows]
 
     def compact(self) -> None:
         """Do nothing: the server does so by itself."""
@@ -112,12 +115,22 @@ class PostgresStore:
         """End the connection."""
         self._db.close()
 
+    def _send(self) -> None:
+        # Not as it is written: a server that has part of a pipeline waits for the rest without end.
+        for query, row in self._unsent:
+            self._db.execute(query, row)
+        self._unsent.clear()
+
     def _connect(self) -> Any:
         psycopg = self._psycopg
         given = psycopg.conninfo.conninfo_to_dict(self._url)
-        limits = {"idle_in_transaction_session_timeout": _IDLE, "lock_timeout": _BUSY}
-        options = [str(given.pop("options", "")), f"-c search_path={_SCHEMA}"]
-        options += [f"-c {name}={round(1000 * seconds)}" for name, seconds in limits.items()]
+        settings = {
+            "search_path": _SCHEMA,
+            "idle_in_transaction_session_timeout": f"{_IDLE:.0f}s",
+            "lock_timeout": f"{_BUSY:.0f}s",
+            **{f"tcp_{name}": value for name, value in _NETWORK.items() if name.startswith("keepalives")},
+        }
+        options = [str(given.pop("options", "")), *(f"-c {name}={value}" for name, value in settings.items())]
         db = psycopg.connect(
             autocommit=True,
             # Values are written into the statement: their types need not be guessed by the server.

@@ -10,6 +10,9 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
+from firstfault.annotate.engines.ledger import Ledger
+from firstfault.annotate.engines.ledger_place import place_of
+from firstfault.service.serving import Place
 from hostile import Hostile
 from killed_service import failing, rows
 from postgres import Postgres
@@ -27,6 +30,7 @@ CONFIG = {
 class Running(NamedTuple):
     service: Service
     endpoint: Hostile
+    db: str | None
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -42,7 +46,7 @@ def running(
         config["panels"]["asking"]["panel"][0]["base_url"] = endpoint.url
         (folder / "service.yaml").write_text(json.dumps(config))
         with Service(folder / "data", db, config=folder / "service.yaml") as service:
-            yield Running(service, endpoint)
+            yield Running(service, endpoint, db)
 
 
 def solutions(count: int, name: str = "") -> bytes:
@@ -108,7 +112,7 @@ def test_progress_is_told_until_the_end(running: Running):
 
 
 def test_a_cancelled_job_ends_its_streams_and_goes_on_when_resumed(running: Running):
-    service, endpoint = running
+    service, endpoint, _ = running
     body = b"".join(rows(600)).replace(b"What", b"Whatever")
     job = service.post(body, panel="asking")["id"]
     with ThreadPoolExecutor(2) as pool:
@@ -123,6 +127,30 @@ def test_a_cancelled_job_ends_its_streams_and_goes_on_when_resumed(running: Runn
     assert (len(asked), max(asked)) == (600, 1)
     assert service.client.delete(f"/v1/jobs/{job}").status_code == 204
     assert service.client.get(f"/v1/jobs/{job}/verdicts").status_code == 404
+
+
+def test_answers_of_endpoints_lie_beside_the_service_for_all_its_workers(running: Running):
+    service = running.service
+    job = service.post(b"".join(rows(20)).replace(b"What", b"How long"), panel="asking")["id"]
+    assert len(service.followed(job)) == 20
+    with Ledger(Place(service.data, running.db, service.data).ledger) as ledger:
+        assert ledger.totals()[0]["answered"] >= 20
+    assert (service.data / "ledger.sqlite").exists() == (running.db is None)
+
+
+@pytest.mark.parametrize(
+    ("db", "ledger"),
+    [
+        ("postgresql+psycopg://me:p%40 #[/@h:5/d", "postgresql://me:p%40%20%23%5B%2F@h:5/d"),
+        ("postgresql://h/d?sslmode=require", "postgresql://h/d?sslmode=require"),
+        ("sqlite:////x/y.sqlite", None),
+        (None, None),
+    ],
+)
+def test_a_database_names_its_ledger(tmp_path: Path, db: str | None, ledger: str | None):
+    found = Place(tmp_path, db, tmp_path).ledger
+    assert found == (ledger or tmp_path / "ledger.sqlite")
+    assert ledger is None or place_of(str(found)) == ledger
 
 
 def test_a_budget_stops_a_running_job(running: Running):

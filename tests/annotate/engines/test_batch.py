@@ -127,6 +127,13 @@ def test_a_request_that_always_fails_ends_with_a_true_reason(ledger: Ledger):
     ]
 
 
+def test_an_answer_with_half_a_character_is_kept(ledger: Ledger):
+    with Batches(lambda _text, _n: Act(content="half \ud800 a character")) as server:
+        found = ask_all(chat(server, ledger), asks(2))
+        assert [one.ending for one in found.values()] == [Ending.STOP] * 2
+    assert all("\\ud800" in row["answer"] for row in ledger.rows())
+
+
 def test_odd_answers_end_as_they_do_elsewhere(ledger: Ledger, tmp_path: Path):
     with Batches(lambda text, _: ODD[int(text.split()[-1])]) as server:
         found = ask_all(chat(server, ledger), asks(len(ODD)))
