@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -57,7 +57,8 @@ class Panel:
     """
 
     config: JudgeConfig
-    ledger: LedgerPlace
+    # Not shown: it may hold a password, and what a cluster is given is shown in its errors.
+    ledger: LedgerPlace = field(repr=False)
     rollout: MakeRollout
     spending: Spending | None = None
 

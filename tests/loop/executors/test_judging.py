@@ -13,7 +13,10 @@ from firstfault.datasets.abacus import generate
 from firstfault.datasets.injector import inject, right_solution
 from firstfault.datasets.records import ErrorType, Split
 from firstfault.datasets.store import read_records, write_records
+from firstfault.judge.config import JudgeConfig
 from firstfault.judge.judged import Judged
+from firstfault.loop.executors.judging import JudgeItems, Panel
+from firstfault.loop.rollout import FileRollout
 from hostile import Act, Hostile
 from simulated import fenced, reply_text
 
@@ -218,3 +221,8 @@ def test_a_command_that_is_killed_goes_on_where_it_was(tmp_path: Path, nodes):
     assert judge(file, "--config", config, "--out", tmp_path / "whole.jsonl") == 0
     rows = [row.row() for part in sorted(out.glob("shard-*")) for row in read_records(part, Judged)]
     assert rows == [json.loads(line) for line in (tmp_path / "whole.jsonl").read_text().splitlines()]
+
+
+def test_what_a_cluster_is_given_shows_no_password():
+    panel = Panel(JudgeConfig(), "postgresql://me:s3cr@host/db", FileRollout(None, 512))
+    assert "s3cr" not in repr(panel) + repr(JudgeItems(panel))
