@@ -32,9 +32,9 @@ def create(
 ) -> None:
     """Make a key. It is shown this once: only its hash is kept."""
     with _session(data, db) as session:
-        from ..service.audit import note
-        from ..service.keys import make
-        from ..service.scope import Scope
+        from ..service.store.audit import note
+        from ..service.store.keys import make
+        from ..service.store.scope import Scope
 
         key, secret = make(session, name, Scope(scope), budget_usd)
         note(session, None, "key.create", key.id, name=name, scope=scope)
@@ -54,8 +54,8 @@ def listed(data: Data = DATA, db: Db = None, as_json: Json = False) -> None:
     from rich.table import Table
 
     with _session(data, db) as session:
-        from ..service.keys import listed
-        from ..service.views import KeyView
+        from ..service.api.views import KeyView
+        from ..service.store.keys import listed
 
         keys = [KeyView.of(key) for key in listed(session)]
     if as_json:
@@ -79,8 +79,8 @@ def revoke(
 ) -> None:
     """Make a key worthless from now on."""
     with _session(data, db) as session:
-        from ..service.audit import note
-        from ..service.keys import revoke
+        from ..service.store.audit import note
+        from ..service.store.keys import revoke
 
         found = revoke(session, key)
         note(session, None, "key.revoke", found.id)
@@ -91,7 +91,7 @@ def revoke(
 @contextmanager
 def _session(data: Path, db: str | None) -> "Generator[Session]":
     place = service().Place(data, db, RUNS)
-    from ..service.database import Database
+    from ..service.store.database import Database
 
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = Database(place.url)

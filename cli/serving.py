@@ -100,8 +100,8 @@ def worker(
 ) -> None:
     """Work jobs off beside `firstfault serve`, on this machine or, with PostgreSQL, on another."""
     serving = service()
-    from ..service.database import Database
-    from ..service.worker import work
+    from ..service.store.database import Database
+    from ..service.work.worker import work
 
     place = serving.Place(data, db, runs)
     read = _read(config)
@@ -146,8 +146,8 @@ def _read(path: Path | None) -> "ServiceConfig":
 
 
 def _refuse_without_keys(place: "Place") -> None:
-    from ..service.database import Database
-    from ..service.keys import listed
+    from ..service.store.database import Database
+    from ..service.store.keys import listed
 
     database = Database(place.url)
     try:

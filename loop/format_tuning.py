@@ -20,7 +20,7 @@ from ..annotate.steps import AnswerForm
 from ..datasets.errors import ConfigError, InputError
 from ..datasets.overlap import References
 from ..datasets.records import Finish, Problem, Solution, Split
-from ..restore.sft import SftConfig
+from ..restore.config import SftConfig
 
 
 class FormatTuning(SftConfig):

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..datasets.errors import ConfigError, InputError
-from .config import Settled
-
-if TYPE_CHECKING:
-    from .sft import SftConfig
+from .config import Settled, SftConfig
 
 
 def lora(config: Settled | SftConfig) -> Any:

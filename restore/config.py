@@ -146,3 +146,28 @@ class Limits(Config):
     """Share of the second problem set that may be lost; the whole interval must be within it."""
     tolerance: float = Field(default=0.02, ge=0)
     """Share by which the perplexity of plain text may rise; the whole interval must be within it."""
+
+
+class SftConfig(Config):
+    """How a model is trained on texts."""
+
+    epochs: float = Field(default=3.0, gt=0)
+    """Times every solution is seen."""
+    learning_rate: float = Field(default=2e-4, gt=0)
+    """Highest rate; warms up over 5% of the steps and falls as a cosine."""
+    rank: int = Field(default=16, ge=1)
+    """Rank of the adapter that is merged into the weights at the end."""
+    alpha: int = Field(default=32, ge=1)
+    """Scale of the adapter; it is applied as alpha / rank."""
+    targets: tuple[str, ...] | str = "all-linear"
+    """Names of the layers that are trained, or `all-linear`."""
+    batch_size: int = Field(default=16, ge=1)
+    """Solutions per step."""
+    max_tokens: int = Field(default=1024, ge=16)
+    """Longest prompt with solution; what is longer is left out, since it would not end."""
+    seed: int = 0
+    """Of the order of solutions and the adapter's start."""
+
+    def steps(self, texts: int) -> int:
+        """Optimizer steps for a number of texts."""
+        return ceil(self.epochs * ceil(texts / self.batch_size))

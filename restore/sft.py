@@ -10,49 +10,21 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import Field
-
 from ..annotate.engines.loading import load_model
-from ..datasets.config import Config
 from ..datasets.errors import InputError, ModelError
 from ..datasets.silence import silenced
 from ..quant.checkpoint import read_checkpoint, replacing_folder, weights_sha256
 from .adapter import arguments, known_targets, lora
+from .config import SftConfig
 from .frontier import shared
 
 Progress = Callable[[int, int], None]
 """Called after every step with its number, from 1, and the number of steps in all."""
 
 ACCOUNT = "sft.json"
-
-
-class SftConfig(Config):
-    """How a model is trained on texts."""
-
-    epochs: float = Field(default=3.0, gt=0)
-    """Times every solution is seen."""
-    learning_rate: float = Field(default=2e-4, gt=0)
-    """Highest rate; warms up over 5% of the steps and falls as a cosine."""
-    rank: int = Field(default=16, ge=1)
-    """Rank of the adapter that is merged into the weights at the end."""
-    alpha: int = Field(default=32, ge=1)
-    """Scale of the adapter; it is applied as alpha / rank."""
-    targets: tuple[str, ...] | str = "all-linear"
-    """Names of the layers that are trained, or `all-linear`."""
-    batch_size: int = Field(default=16, ge=1)
-    """Solutions per step."""
-    max_tokens: int = Field(default=1024, ge=16)
-    """Longest prompt with solution; what is longer is left out, since it would not end."""
-    seed: int = 0
-    """Of the order of solutions and the adapter's start."""
-
-    def steps(self, texts: int) -> int:
-        """Optimizer steps for a number of texts."""
-        return ceil(self.epochs * ceil(texts / self.batch_size))
 
 
 class Text(NamedTuple):

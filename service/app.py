@@ -2,22 +2,20 @@
 
 from fastapi import FastAPI
 
-from . import (
-    administering,
-    browsing,
-    door,
-    finding,
-    hooks,
-    judging,
-    looking,
-    pages,
-    posting,
-    refusals,
-    tasking,
-)
-from .guards import Headers, Pace
-from .refusals import Refusal
-from .state import State
+from .api import administration as administering
+from .api import jobs as posting
+from .api import judge as judging
+from .api import refusals
+from .api import runs as looking
+from .api import tasks as tasking
+from .api import verdicts as finding
+from .api import webhook as hooks
+from .api.guards import Headers, Pace
+from .api.refusals import Refusal
+from .api.state import State
+from .page import pages
+from .page import sign_in as door
+from .page import solutions as browsing
 
 TITLE = "firstfault"
 _ABOUT = """Finds the first faulty step of chains of thought.

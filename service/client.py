@@ -22,10 +22,7 @@ from pydantic import TypeAdapter
 
 from ..datasets.errors import EndpointError
 from ..datasets.records import Pair, Review
-from .job_state import ENDED, JobState
-from .scope import Scope
-from .transport import ServiceError, Transport, part_of
-from .views import (
+from .api.views import (
     CaseView,
     ChangeView,
     DatasetView,
@@ -37,10 +34,12 @@ from .views import (
     RejectedView,
     RunView,
     StageView,
-    TaskState,
     TaskView,
     VerdictView,
 )
+from .store.scope import Scope
+from .transport import ServiceError, Transport, part_of
+from .work.states import ENDED, JobState, TaskState
 
 __all__ = ["Client", "ServiceError"]
 _IN_MEMORY = 8 << 20

@@ -16,14 +16,14 @@ from anyio import CapacityLimiter, to_thread
 
 from ..annotate.child import Child
 from ..annotate.engines.ledger_place import LedgerPlace
+from .api.state import State
 from .app import make_app
 from .config import ServiceConfig
-from .database import Database, parsed
-from .jobs import Jobs
-from .queue import Line
-from .runs import Runs
-from .state import State
-from .tasks import Tasks
+from .store.database import Database, parsed
+from .work.jobs import Jobs
+from .work.queue import Line
+from .work.runs import Runs
+from .work.tasks import Tasks
 
 _RESTART = 1.0
 _WORKER_GRACE = 30.0

@@ -10,7 +10,7 @@ import httpx2
 from pydantic import BaseModel
 
 from ..datasets.errors import EndpointError
-from .views import Page
+from .api.views import Page
 
 V = TypeVar("V", bound=BaseModel)
 T = TypeVar("T")

@@ -5,18 +5,18 @@ from typing import Any, Self
 
 from anyio import CapacityLimiter
 from fastapi.testclient import TestClient
+from firstfault.service.api.state import State
 from firstfault.service.app import make_app
 from firstfault.service.config import ServiceConfig
-from firstfault.service.database import Database
-from firstfault.service.jobs import Jobs
-from firstfault.service.keys import make
-from firstfault.service.queue import Line
-from firstfault.service.runs import Runs
-from firstfault.service.scope import Scope
-from firstfault.service.state import State
-from firstfault.service.tables import Job
-from firstfault.service.tasks import Tasks
-from firstfault.service.turns import Turns
+from firstfault.service.store.database import Database
+from firstfault.service.store.keys import make
+from firstfault.service.store.scope import Scope
+from firstfault.service.store.tables import Job
+from firstfault.service.work.jobs import Jobs
+from firstfault.service.work.queue import Line
+from firstfault.service.work.runs import Runs
+from firstfault.service.work.tasks import Tasks
+from firstfault.service.work.turns import Turns
 
 RIGHT = {"id": "right", "problem": "What is 2 + 2?", "steps": ["2 + 2 = 4", "The answer is 4"]}
 WRONG = {"id": "wrong", "problem": "What is 2 + 2?", "steps": ["2 + 2 = 5", "The answer is 5"]}

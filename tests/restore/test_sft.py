@@ -14,7 +14,8 @@ pytest.importorskip("trl", reason="needs the extra `local`")
 
 from firstfault.annotate.engines.transformers import TransformersEngine
 from firstfault.annotate.prompts import PromptFormat
-from firstfault.restore.sft import ACCOUNT, SftConfig, Text, fine_tune, sft_rows
+from firstfault.restore.config import SftConfig
+from firstfault.restore.sft import ACCOUNT, Text, fine_tune, sft_rows
 
 CONFIG = SftConfig(epochs=2, batch_size=2, rank=4, learning_rate=1e-2)
 QUANTIZED = Path(__file__).parent.parent / "quant" / "fixtures" / "awq"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from firstfault.service.config import Limits, ServiceConfig
-from firstfault.service.scope import Scope
-from firstfault.service.tables import Key
+from firstfault.service.store.scope import Scope
+from firstfault.service.store.tables import Key
 from hostile_texts import HOSTILE_TEXTS
 from service_app import RIGHT, WRONG, App
 from sqlalchemy import select

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from firstfault.datasets.errors import EndpointError
 from firstfault.service.client import Client, ServiceError
-from firstfault.service.job_state import JobState
-from firstfault.service.scope import Scope
+from firstfault.service.store.scope import Scope
+from firstfault.service.work.states import JobState
 from service_app import RIGHT, WRONG, App
 from service_running import Service
 from small_run import make_run

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from firstfault.service.client import Client
-from firstfault.service.job_state import JobState
+from firstfault.service.work.states import JobState
 from hostile import Hostile
 from killed_service import Killed, failing, rows
 from service_app import RIGHT

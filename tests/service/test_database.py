@@ -8,8 +8,8 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from firstfault.datasets.errors import ConfigError
-from firstfault.service.database import Database
-from firstfault.service.tables import Base
+from firstfault.service.store.database import Database
+from firstfault.service.store.tables import Base
 from sqlalchemy import text
 
 
@@ -53,8 +53,8 @@ def test_one_that_does_not_answer_is_one_line_without_its_password():
 
 
 def test_a_change_that_fails_leaves_nothing(url: str):
-    from firstfault.service.keys import listed, make
-    from firstfault.service.scope import Scope
+    from firstfault.service.store.keys import listed, make
+    from firstfault.service.store.scope import Scope
 
     database = Database(url)
     database.migrate()
@@ -79,7 +79,9 @@ def test_a_folder_for_the_file_is_made(tmp_path: Path):
 
 def test_several_may_migrate_at_the_same_time(url: str):
     # Processes, as a service and commands beside it are.
-    script = "import sys; from firstfault.service.database import Database; Database(sys.argv[1]).migrate()"
+    script = (
+        "import sys; from firstfault.service.store.database import Database; Database(sys.argv[1]).migrate()"
+    )
     started = [
         subprocess.Popen([sys.executable, "-c", script, url], stderr=subprocess.PIPE, text=True)
         for _ in range(3)
@@ -89,8 +91,8 @@ def test_several_may_migrate_at_the_same_time(url: str):
 
 
 def test_times_keep_their_zone(url: str):
-    from firstfault.service.keys import listed, make
-    from firstfault.service.scope import Scope
+    from firstfault.service.store.keys import listed, make
+    from firstfault.service.store.scope import Scope
 
     database = Database(url)
     database.migrate()

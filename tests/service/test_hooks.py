@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from firstfault.service.hooks import SECRET
+from firstfault.service.api.webhook import SECRET
 from service_app import App
 from small_run import make_run
 from standardwebhooks.webhooks import Webhook
@@ -95,7 +95,7 @@ def test_what_is_not_signed_is_refused(app: App):
     ]  # fmt: skip
     assert [one.status_code for one in refused] == [401] * len(refused)
     with app.database.session() as session:
-        from firstfault.service.tables import Task
+        from firstfault.service.store.tables import Task
 
         assert session.query(Task).count() == 0
 

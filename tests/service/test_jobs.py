@@ -8,9 +8,9 @@ import pytest
 from firstfault.datasets.store import write_records
 from firstfault.judge.config import JudgeConfig
 from firstfault.service.config import ServiceConfig
-from firstfault.service.job_state import JobState
-from firstfault.service.scope import Scope
-from firstfault.service.tables import Job
+from firstfault.service.store.scope import Scope
+from firstfault.service.store.tables import Job
+from firstfault.service.work.states import JobState
 from hostile import Hostile
 from killed_service import failing, rows
 from service_app import RIGHT, WRONG, App
@@ -130,7 +130,7 @@ def test_a_turn_of_an_earlier_start_does_nothing(app: App):
     job = app.post(lines(RIGHT))
     app.client.post(f"/v1/jobs/{job['id']}/cancel")
     app.client.post(f"/v1/jobs/{job['id']}/resume")
-    from firstfault.service.turns import Turns
+    from firstfault.service.work.turns import Turns
 
     Turns(app.database, app.line, app.ledger, lambda: None).take(job["id"], 1, 0, 0)  # pyright: ignore
     assert app.client.get(f"/v1/jobs/{job['id']}").json()["done"] == 0

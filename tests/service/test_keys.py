@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 from firstfault.datasets.errors import InputError
-from firstfault.service.database import Database
-from firstfault.service.keys import find, listed, make, revoke
-from firstfault.service.scope import Scope
+from firstfault.service.store.database import Database
+from firstfault.service.store.keys import find, listed, make, revoke
+from firstfault.service.store.scope import Scope
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import inspect, text

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from firstfault.datasets.records import Review, Split, VerdictStatus
 from firstfault.datasets.store import write_records
-from firstfault.service.indexing import Index
-from firstfault.service.rendering import STATIC
-from firstfault.service.scope import Scope
+from firstfault.service.page.rendering import STATIC
+from firstfault.service.store.scope import Scope
+from firstfault.service.work.indexing import Index
 from hostile_texts import HOSTILE_TEXTS
 from service_app import RIGHT, WRONG, App
 from small_run import VARIANT, make_run

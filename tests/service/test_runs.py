@@ -10,7 +10,7 @@ from firstfault.datasets.records import Pair, Review, Split, Verdict, VerdictSta
 from firstfault.datasets.store import read_records, write_records
 from firstfault.loop.folder import RunFolder
 from firstfault.loop.standing import STAGES, Keeper
-from firstfault.service.indexing import Index
+from firstfault.service.work.indexing import Index
 from service_app import RIGHT, WRONG, App
 from small_run import VARIANT, make_run
 
@@ -189,7 +189,7 @@ def test_a_run_that_can_not_be_read_does_not_hide_others(app: App):
 def test_files_that_did_not_change_are_not_read_again(app: App, monkeypatch: pytest.MonkeyPatch):
     index = Index(app.database, app.runs)
     index.refresh()
-    monkeypatch.setattr("firstfault.service.indexing.read_records", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr("firstfault.service.work.indexing.read_records", lambda *_: pytest.fail("read again"))
     index.refresh()
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import psutil
 import pytest
-from firstfault.service.actions import ACTION
-from firstfault.service.scope import Scope
+from firstfault.service.store.scope import Scope
+from firstfault.service.work.actions import ACTION
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from firstfault.datasets.errors import InputError
-from firstfault.service.uploads import Bad, Good, parse, read_upload
+from firstfault.service.work.uploads import Bad, Good, parse, read_upload
 from hypothesis import given
 from hypothesis import strategies as st
 from service_app import RIGHT

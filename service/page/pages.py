@@ -1,0 +1,261 @@
+"""The page for people: runs and jobs as they go on, one run with its pictures, and signing in."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated, Any
+from urllib.parse import parse_qs, quote
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import RedirectResponse
+from pydantic import ValidationError
+from sqlalchemy import func, select
+from starlette.concurrency import run_in_threadpool
+
+from ...loop import page as report_page
+from ...loop import wording
+from ..api.access import Caller, may, scoped
+from ..api.jobs import Judging
+from ..api.jobs import find as find_job
+from ..api.refusals import RefusedError, refusal
+from ..api.runs import find as find_run
+from ..api.runs import stage_views, view
+from ..api.spool import read_body
+from ..api.state import state_of
+from ..api.tasks import create
+from ..api.tasks import find as find_task
+from ..api.views import JobView, TaskView
+from ..store.scope import Scope
+from ..store.search import Counts, Wanted
+from ..store.tables import Job, Task, Worker
+from ..work import runs
+from ..work.actions import ACTION
+from ..work.states import JobState
+from ..work.tasks import OPEN
+from .rendering import KINDS, asset, page
+
+router = APIRouter(include_in_schema=False)
+_MOST_RUNS = 30
+_MOST_JOBS = 30
+_FORM_BYTES = 4096
+_FOR_GOOD = "public, max-age=31536000, immutable"
+_MOST_TASKS = 10
+_ACTIONS = (
+    ("resume", "Go on", "Go on with the run to its end", Scope.JUDGE),
+    ("curate", "Make pairs", "Make the pairs, anew where reviews have come in since", Scope.JUDGE),
+    ("restore", "Restore", "Restore the variant with the pairs, and measure it", Scope.JUDGE),
+    ("pull", "Pull reviews", "Bring people's answers from Argilla into the run", Scope.JUDGE),
+    ("push", "Ask people", "Send doubtful solutions to Argilla", Scope.ADMIN),
+    ("publish", "Publish", "Publish the set to the Hub, privately", Scope.ADMIN),
+)
+_MOVING = (JobState.QUEUED, JobState.RUNNING)
+
+
+async def viewing(request: Request) -> Caller:
+    """Find out who looks; who has no key yet is led to where one is given."""
+    try:
+        return await scoped(Scope.READ)(request)
+    except RefusedError as error:
+        if error.status is not HTTPStatus.UNAUTHORIZED:
+            raise
+        back = quote(request.url.path + (f"?{request.url.query}" if request.url.query else ""), safe="")
+        address = f"/login?next={back}"
+        # A part of a page can't lead elsewhere by itself.
+        is_part = "hx-request" in request.headers
+        raise RefusedError(
+            HTTPStatus.UNAUTHORIZED if is_part else HTTPStatus.SEE_OTHER,
+            "an API key is needed",
+            headers={"hx-redirect" if is_part else "location": address},
+        ) from None
+
+
+Viewing = Annotated[Caller, Depends(viewing)]
+
+
+@router.get("/")
+def overview(request: Request, _: Viewing) -> Response:
+    """Show runs and jobs."""
+    return page(request, "overview.html.jinja", place="overview", **_live(request))
+
+
+@router.get("/live")
+def live(request: Request, _: Viewing) -> Response:
+    """Show what of the overview moves."""
+    return page(request, "live.html.jinja", **_live(request))
+
+
+@router.get("/jobs/{job_id}")
+def job(request: Request, _: Viewing, job_id: str) -> Response:
+    """Show a job."""
+    return page(request, "job.html.jinja", **_job(request, job_id))
+
+
+@router.get("/jobs/{job_id}/live")
+def job_live(request: Request, _: Viewing, job_id: str) -> Response:
+    """Show what of a job moves."""
+    return page(request, "job_live.html.jinja", **_job(request, job_id))
+
+
+@router.get("/runs/{run}")
+def run(request: Request, caller: Viewing, run: str) -> Response:
+    """Show a run with its pictures."""
+    state = state_of(request)
+    with state.database.session() as session:
+        parts = session.scalars(select(Job).where(Job.run == run).order_by(Job.name)).all()
+    shown = _run(request, run)
+    heading = wording.title(shown["report"]) if shown["report"] else run
+    return page(
+        request, "run.html.jinja", heading=heading, parts=parts, **shown, **_tasks(request, caller, run)
+    )
+
+
+@router.get("/runs/{run}/live")
+def run_live(request: Request, _: Viewing, run: str) -> Response:
+    """Show how far a run is."""
+    folder = find_run(request, run)
+    return page(request, "run_live.html.jinja", run=_view(run, request), stages=stage_views(folder))
+
+
+@router.get("/runs/{run}/pictures")
+def pictures(request: Request, _: Viewing, run: str, seen: str = "") -> Response:
+    """Show a run's pictures; nothing if they are those that were seen."""
+    shown = _run(request, run)
+    if shown["seen"] == seen and shown["run"].state.value == "running":
+        return Response(status_code=204)
+    return page(request, "run_report.html.jinja", **shown)
+
+
+@router.get("/runs/{run}/tasks")
+def run_tasks(request: Request, caller: Viewing, run: str) -> Response:
+    """Show what was started on a run."""
+    return page(request, "run_tasks.html.jinja", run=_view(run, request), **_tasks(request, caller, run))
+
+
+@router.post("/runs/{run}/tasks")
+async def start_task(request: Request, caller: Judging, run: str) -> Response:
+    """Start a command on a run."""
+    sent = parse_qs((await read_body(request, _FORM_BYTES)).decode("utf-8", "replace"))
+    try:
+        action = ACTION.validate_python({name: values[0] for name, values in sent.items()})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise RefusedError(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}",
+            hint="Go back and mend it",
+        ) from None
+    await run_in_threadpool(create, request, caller, run, action)
+    return RedirectResponse(f"/runs/{quote(run)}#tasks", 303)
+
+
+@router.post("/tasks/{task_id}/cancel")
+def cancel_task(request: Request, caller: Judging, task_id: str) -> Response:
+    """Stop a command on a run."""
+    task = find_task(request, task_id)
+    state_of(request).tasks.cancel(task, caller.key_id)
+    return RedirectResponse(f"/runs/{quote(task.run)}#tasks", 303)
+
+
+@router.get("/static/{name}")
+def static(name: str) -> Response:
+    """Send a file of the page."""
+    content = asset(name)
+    if content is None:
+        raise RefusedError(HTTPStatus.NOT_FOUND, f"there is no file {name!r}")
+    kind = next(kind for end, kind in KINDS.items() if name.endswith(end))
+    return Response(
+        content, media_type=kind, headers={"cache-control": "public, max-age=31536000, immutable"}
+    )
+
+
+def refused(request: Request, error: RefusedError) -> Response:
+    """Say no on a page."""
+    shown = page(request, "refusal.html.jinja", error.status.value, refusal=refusal(error), is_outside=True)
+    shown.headers.update(error.headers)
+    return shown
+
+
+def _live(request: Request) -> dict[str, Any]:
+    state = state_of(request)
+    names = state.runs.names()
+    shown = [(name, state.runs.find(name)) for name in names[:_MOST_RUNS]]
+    views = [view(name, folder) for name, folder in shown if folder is not None]
+    with state.database.session() as session:
+        jobs = session.scalars(
+            select(Job)
+            .where(Job.run.is_(None), Job.state != JobState.UPLOADING.value)
+            .order_by(Job.created_at.desc(), Job.id.desc())
+            .limit(_MOST_JOBS + 1)
+        ).all()
+        workers = session.scalar(select(func.count()).select_from(Worker)) or 0
+    return {
+        "runs": [one for one in views if one is not None],
+        "more_runs": len(names) > _MOST_RUNS,
+        "jobs": [JobView.of(one) for one in jobs[:_MOST_JOBS]],
+        "more_jobs": len(jobs) > _MOST_JOBS,
+        "workers": workers,
+        "folder": state.runs.folder,
+        "address": str(request.base_url).rstrip("/"),
+    }
+
+
+def _job(request: Request, job_id: str) -> dict[str, Any]:
+    found = find_job(request, job_id)
+    with state_of(request).database.session() as session:
+        types = Counts.of(session, Wanted(job=found.id)).error_type
+    shown = JobView.of(found)
+    return {
+        "job": shown,
+        "types": types,
+        "is_moving": shown.state in _MOVING,
+        "rate": _rate(shown),
+    }
+
+
+def _rate(job: JobView) -> str:
+    """How fast it is judged, and how long it will take, in words; empty while nobody knows."""
+    if job.started_at is None or not job.done:
+        return ""
+    seconds = ((job.ended_at or datetime.now(UTC)) - job.started_at).total_seconds()
+    if seconds <= 0:
+        return ""
+    rate = job.done / seconds
+    said = f"{rate:,.0f} a second" if rate >= 1 else f"{60 * rate:,.1f} a minute"
+    if job.state is not JobState.RUNNING:
+        return f"{said}, {wording.duration(seconds)} in all"
+    return f"{said}, about {wording.duration((job.items - job.done) / rate)} left"
+
+
+def _run(request: Request, name: str) -> dict[str, Any]:
+    folder = find_run(request, name)
+    found = runs.report(folder)
+    shown: dict[str, Any] = report_page.context(found) if found is not None else {"report": None}
+    path = folder.path / runs.JSON_NAME
+    return {
+        **shown,
+        "run": _view(name, request),
+        "stages": stage_views(folder),
+        "seen": str(path.stat().st_mtime_ns) if path.is_file() else "",
+    }
+
+
+def _tasks(request: Request, caller: Caller, name: str) -> dict[str, Any]:
+    with state_of(request).database.session() as session:
+        found = session.scalars(
+            select(Task).where(Task.run == name).order_by(Task.created_at.desc()).limit(_MOST_TASKS)
+        ).all()
+    return {
+        "tasks": [{**TaskView.of(one).model_dump(), "is_open": one.state in OPEN} for one in found],
+        "may_start": may(caller, Scope.JUDGE),
+        "actions": [one for one in _ACTIONS if may(caller, one[3])],
+    }
+
+
+def _view(name: str, request: Request) -> Any:
+    shown = view(name, find_run(request, name))
+    if shown is None:
+        raise RefusedError(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            f"the configuration of {name!r} can't be read",
+            hint="`firstfault show RUN` says more",
+        )
+    return shown

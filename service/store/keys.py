@@ -1,0 +1,82 @@
+"""API keys: made, found again by what a caller sends, revoked. Only hashes of them are kept."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ...datasets.errors import InputError
+from .database import now
+from .scope import Scope
+from .tables import Key
+
+_PREFIX = "ff"
+
+
+class Made(NamedTuple):
+    """A new key."""
+
+    key: Key
+    secret: str
+    """What the caller sends. It can't be shown again."""
+
+
+def make(session: Session, name: str, scope: Scope, budget_usd: float | None = None) -> Made:
+    """Make a key.
+
+    Args:
+        session: Where it is kept.
+        name: For people.
+        scope: What it is good for.
+        budget_usd: What all its jobs together may cost, in US dollars.
+    """
+    identity, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    key = Key(
+        id=identity,
+        name=name,
+        scope=scope.value,
+        digest=_digest(secret),
+        budget_usd=budget_usd,
+        created_at=now(),
+    )
+    session.add(key)
+    return Made(key, f"{_PREFIX}_{identity}_{secret}")
+
+
+def find(session: Session, sent: str) -> Key | None:
+    """Return the key that a caller sent, `None` where it is unknown or revoked."""
+    prefix, _, rest = sent.partition("_")
+    identity, _, secret = rest.partition("_")
+    if prefix != _PREFIX or not (identity.isascii() and identity.isalnum()):
+        return None
+    key = session.get(Key, identity)
+    if key is None or key.revoked_at is not None:
+        return None
+    return key if hmac.compare_digest(key.digest, _digest(secret)) else None
+
+
+def revoke(session: Session, identity: str) -> Key:
+    """Make a key worthless from now on.
+
+    Raises:
+        InputError: If there is none of that id.
+    """
+    key = session.get(Key, identity)
+    if key is None:
+        raise InputError(f"no key {identity!r}", hint="`firstfault key list` shows them")
+    if key.revoked_at is None:
+        key.revoked_at = now()
+    return key
+
+
+def listed(session: Session) -> Sequence[Key]:
+    """Return all keys, revoked ones too, oldest first."""
+    return session.scalars(select(Key).order_by(Key.created_at, Key.id)).all()
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,1 @@
+"""What workers do: jobs in turns, tasks on runs, and runs brought into the database."""

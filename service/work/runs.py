@@ -1,0 +1,130 @@
+"""Runs that the service shows: folders beside each other, as `firstfault run` makes them."""
+
+import json
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from ...annotate.engines.ledger import Ledger
+from ...datasets.errors import FirstFaultError
+from ...datasets.records import Split
+from ...loop.config import RunConfig
+from ...loop.folder import RunFolder
+from ...loop.report import Report
+from ...loop.report_file import JSON_NAME, read_report
+from ...loop.standing import Standing
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+"""What a run may be called: it stands in addresses, and must lead nowhere else."""
+_CACHED = 8
+
+
+class Part(NamedTuple):
+    """The verdicts on one model's wrong solutions of a split."""
+
+    run: str
+    model: str
+    split: Split
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.model}, {self.split.value.replace('_', '-')}"
+
+
+class Runs:
+    """The runs of a folder.
+
+    Args:
+        folder: Where they lie; it need not exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def names(self) -> list[str]:
+        """Name all runs, those that changed last first."""
+        if not self.folder.is_dir():
+            return []
+        found: list[tuple[float, str]] = []
+        for path in self.folder.iterdir():
+            if _NAME.fullmatch(path.name) and (path / "config.yaml").is_file():
+                marks = [path / JSON_NAME, path / "config.yaml", RunFolder(path).standing_path]
+                found.append((max(mark.stat().st_mtime for mark in marks if mark.exists()), path.name))
+        return [name for _, name in sorted(found, reverse=True)]
+
+    def find(self, name: str) -> RunFolder | None:
+        """Return a run's folder; `None` where there is none of that name."""
+        path = self.folder / name
+        is_run = _NAME.fullmatch(name) is not None and (path / "config.yaml").is_file()
+        return RunFolder(path) if is_run else None
+
+    def parts(self, name: str) -> list[Part]:
+        """Name the models and splits of a run that have verdicts."""
+        found = self.find(name)
+        if found is None:
+            return []
+        parts: list[Part] = []
+        for path in sorted((found.path / "verdicts").glob("*.parquet")):
+            model, _, split = path.stem.rpartition(".")
+            if model and split in tuple(Split):
+                parts.append(Part(name, model, Split(split)))
+        return parts
+
+
+def standing(folder: RunFolder) -> Standing:
+    """Say where a run stands."""
+    return Standing.of(folder.standing_path, has_report=(folder.path / JSON_NAME).is_file())
+
+
+def report(folder: RunFolder) -> Report | None:
+    """Read a run's report as it is now; `None` where there is none, or none that this version reads."""
+    path = folder.path / JSON_NAME
+    try:
+        return _read(folder.path, path.stat().st_mtime_ns)
+    except (OSError, FirstFaultError):
+        return None
+
+
+@lru_cache(maxsize=_CACHED)
+def _read(path: Path, _: int) -> Report:
+    return read_report(path)
+
+
+def config(folder: RunFolder) -> RunConfig:
+    """Read a run's configuration.
+
+    Raises:
+        FirstFaultError: If it can't be read.
+    """
+    return _config(folder.path, folder.config_path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=_CACHED * _CACHED)
+def _config(path: Path, _: int) -> RunConfig:
+    return RunFolder(path).read_config()
+
+
+def cost(folder: RunFolder) -> float | None:
+    """Return what a run's language models have cost so far, in US dollars; `None` if it asked none."""
+    if not folder.ledger_path.is_file():
+        # A ledger that is shared tells nothing of one run.
+        return None
+    try:
+        with Ledger.existing(folder.ledger_path) as ledger:
+            return sum(row["usd"] for row in ledger.totals())
+    except FirstFaultError:
+        return None
+
+
+def stamp(folder: RunFolder, part: Part) -> str:
+    """Say by sizes and times which state of its files a part was read in."""
+    files = [
+        folder.verdicts_path(part.model, part.split),
+        folder.reviews_path(part.model, part.split),
+        folder.pairs_path(part.model),
+        folder.test_pairs_path(part.model),
+    ]
+    states = [path.stat() if path.is_file() else None for path in files]
+    return json.dumps([[one.st_mtime_ns, one.st_size] if one else None for one in states])

@@ -1,0 +1,237 @@
+"""A turn of a job: some seconds of judging, every chunk stored as soon as it is judged.
+
+A turn may be cut off at any moment and taken again: it asks only about what has no verdict yet, and the
+ledger has what was answered already.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from ...annotate.engines.endpoint import Budget
+from ...annotate.engines.ledger_place import LedgerPlace
+from ...datasets.errors import FirstFaultError
+from ...datasets.records import Verdict, VerdictStatus
+from ...judge.case import Judge
+from ...judge.config import JudgeConfig
+from ...judge.llm import is_unasked, why_unasked
+from ...judge.members import Member, assemble, members, price
+from ...judge.panel import PanelJudge
+from ...judge.voting import USABLE
+from ..store.database import Database, now
+from ..store.tables import Item, Job
+from ..store.tallies import BUCKET, BUCKETS, JUDGED, PANELS, SECONDS, TOKENS, USD, VERDICTS, Counts, add
+from ..store.verdicts import differ, store
+from .jobs import has_budget, remaining
+from .queue import Line
+from .states import JobState
+from .uploads import parse, read_row
+
+_SECONDS = 10.0
+_CHUNK = 256
+_LOG = logging.getLogger(__name__)
+
+
+class _Judged(NamedTuple):
+    item: Item
+    verdict: Verdict
+    usd: float | None
+
+
+class Turns:
+    """Judges jobs.
+
+    Args:
+        database: Where they are.
+        line: Where a job waits for its next turn.
+        ledger: Where answers of endpoints are kept, unless the panel says.
+        rollout: Makes the rollout judge.
+        seconds: How long a turn takes, about.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        line: Line,
+        ledger: LedgerPlace,
+        rollout: Callable[[], Judge],
+        *,
+        seconds: float = _SECONDS,
+    ) -> None:
+        self._database = database
+        self._line = line
+        self._ledger = ledger
+        self._rollout = rollout
+        self._seconds = seconds
+
+    def take(self, job_id: str, starts: int, lane: int, turn: int) -> None:
+        """Judge for a while; then wait in line again, unless nothing is left or the job was stopped.
+
+        Args:
+            job_id: The job.
+            starts: How often it had been started when the turn was put in line: a turn of an earlier start
+                is over.
+            lane: The part of the job.
+            turn: 0-based number of the turn.
+        """
+        try:
+            self._take(job_id, starts, lane, turn)
+        except FirstFaultError as error:
+            self._stop(job_id, starts, f"{error}. {error.hint}")
+        except Exception as error:
+            _LOG.exception("job %s failed", job_id)
+            self._stop(job_id, starts, f"a bug: {type(error).__name__}; the worker's log holds the traceback")
+
+    def _take(self, job_id: str, starts: int, lane: int, turn: int) -> None:
+        with self._database.session() as session:
+            job = session.get(Job, job_id)
+            if job is None or not _is_due(job, starts):
+                return
+            if job.state == JobState.QUEUED:
+                session.execute(
+                    update(Job)
+                    .where(Job.id == job_id, Job.state == JobState.QUEUED.value)
+                    .values(state=JobState.RUNNING.value, started_at=job.started_at or now())
+                )
+            left = remaining(session, job)
+        if left is not None and left <= 0:
+            self._stop(job_id, starts, "its budget is spent. Resume it with a larger one")
+            return
+        config = JudgeConfig.model_validate(job.judges)
+        if left is not None:
+            usd = left if config.budget.usd is None else min(left, config.budget.usd)
+            config = config.model_copy(update={"budget": Budget(usd=usd, tokens=config.budget.tokens)})
+        with members(config, self._rollout, ledger=self._ledger) as asked:
+            panel = assemble(asked, config, skipped=_ignore, say=_LOG.warning)
+            end, last = time.monotonic() + self._seconds, -1
+            while time.monotonic() < end:
+                items = self._next(job, starts, lane, last)
+                if not items:
+                    self._finish(job_id, starts)
+                    return
+                unasked = self._judge(job, items, panel, asked)
+                if unasked:
+                    self._stop(job_id, starts, unasked)
+                    return
+                last = items[-1].number
+        with self._database.session() as session:
+            job = session.get(Job, job_id)
+            if job is not None and _is_due(job, starts):
+                self._line.put(session, job, lane, turn + 1, has_budget(session, job))
+
+    def _next(self, job: Job, starts: int, lane: int, last: int) -> Sequence[Item]:
+        """The next chunk without verdicts; none where the job was stopped meanwhile."""
+        with self._database.session() as session:
+            fresh = session.get(Job, job.id)
+            if fresh is None or not _is_due(fresh, starts):
+                return []
+            return session.scalars(
+                select(Item)
+                .where(
+                    Item.job_id == job.id,
+                    Item.number > last,
+                    Item.status.is_(None),
+                    (Item.number // _CHUNK) % job.lanes == lane,
+                )
+                .order_by(Item.number)
+                .limit(_CHUNK)
+            ).all()
+
+    def _judge(
+        self, job: Job, items: Sequence[Item], panel: PanelJudge, asked: Sequence[Member]
+    ) -> str | None:
+        """Judge a chunk and store its verdicts; return why some were not asked for, if so."""
+        read = [(item, read_row(parse(item.row.encode()), item.number).case) for item in items]
+        known = [(item, case) for item, case in read if case is not None]
+        began = time.monotonic()
+        found = list(panel.judge([case for _, case in known]))
+        seconds = (time.monotonic() - began) / max(1, len(known))
+        judged: list[_Judged] = []
+        for (item, _), verdict in zip(known, found, strict=True):
+            if not is_unasked(verdict):
+                # One judge speaks for itself.
+                said = verdict.votes[0] if len(asked) == 1 else verdict
+                judged.append(_Judged(item, said, price(verdict, asked)))
+        self._store(job, judged, seconds, [member.judge.name for member in asked])
+        return why_unasked(found) or None
+
+    def _store(self, job: Job, judged: Sequence[_Judged], seconds: float, voters: list[str]) -> None:
+        with self._database.session() as session:
+            # First the job: whoever has its row is alone with its items.
+            session.execute(update(Job).where(Job.id == job.id).values(voters=voters))
+            open_items = set(
+                session.scalars(
+                    select(Item.id).where(Item.id.in_([one.item.id for one in judged]), Item.status.is_(None))
+                )
+            )
+            new = [one for one in judged if one.item.id in open_items]
+            if new:
+                store(session, [(one.item.id, one.verdict, one.usd) for one in new])
+                _count(session, job, new, seconds)
+
+    def _finish(self, job_id: str, starts: int) -> None:
+        """End a job that was cancelled while its last verdicts were on their way, and then resumed."""
+        with self._database.session() as session:
+            session.execute(
+                update(Job)
+                .where(
+                    Job.id == job_id,
+                    Job.starts == starts,
+                    Job.done == Job.items,
+                    Job.state == JobState.RUNNING.value,
+                )
+                .values(state=JobState.DONE.value, ended_at=now())
+            )
+
+    def _stop(self, job_id: str, starts: int, reason: str) -> None:
+        with self._database.session() as session:
+            session.execute(
+                update(Job)
+                .where(Job.id == job_id, Job.starts == starts, Job.state.in_(_DUE))
+                .values(state=JobState.STOPPED.value, reason=reason, ended_at=now())
+            )
+
+
+_DUE = (JobState.QUEUED.value, JobState.RUNNING.value)
+
+
+def _count(session: Session, job: Job, new: Sequence[_Judged], seconds: float) -> None:
+    found = Counter(one.verdict.status for one in new)
+    done = {status.value: getattr(Job, status.value) + found[status] for status in VerdictStatus}
+    usd = sum(one.usd or 0.0 for one in new)
+    session.execute(
+        update(Job).where(Job.id == job.id).values(done=Job.done + len(new), usd=Job.usd + usd, **done)
+    )
+    session.execute(
+        update(Job)
+        .where(Job.id == job.id, Job.done == Job.items, Job.state == JobState.RUNNING.value)
+        .values(state=JobState.DONE.value, ended_at=now())
+    )
+    counts = Counts()
+    for one in new:
+        kind = one.verdict.error_type.value if one.verdict.error_type else ""
+        counts.count(VERDICTS, status=one.verdict.status.value, error_type=kind)
+        usable = [vote for vote in one.verdict.votes if vote.status in USABLE]
+        if len(usable) > 1:
+            counts.count(PANELS, panel=job.panel, agree=str(not differ(usable)).lower())
+        usage = one.verdict.usage
+        counts.count(TOKENS, usage.prompt_tokens + usage.completion_tokens, panel=job.panel)
+    counts.count(USD, usd, panel=job.panel)
+    counts.count(JUDGED, len(new), panel=job.panel)
+    counts.count(SECONDS, seconds * len(new), panel=job.panel)
+    for bound in BUCKETS:
+        counts.count(BUCKET, len(new) if seconds <= bound else 0, panel=job.panel, le=str(bound))
+    add(session, counts)
+
+
+def _is_due(job: Job, starts: int) -> bool:
+    return job.starts == starts and job.state in _DUE
+
+
+def _ignore(_: int) -> None:
+    """Nobody watches a bar."""

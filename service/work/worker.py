@@ -1,0 +1,165 @@
+"""A worker: a process that works turns off, as long as it lives.
+
+Several may work on one database. One that comes back under its name goes on with its own turns at once;
+those of one that does not come back are taken over by the others.
+"""
+
+import fcntl
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from dbos import DBOS, DBOSPortableJSONSerializer
+from sqlalchemy import delete, select
+
+from ...annotate.engines.ledger_place import LedgerPlace
+from ...annotate.grading import Grader
+from ...judge.case import Judge
+from ...loop.rollout import load_rollout
+from ..config import ServiceConfig
+from ..store.database import Database, now
+from ..store.tables import Worker
+from .indexing import Index
+from .queue import BUDGETED, QUEUE, TASK, TURN, VERSION, Line, task_queue
+from .runs import Runs
+from .tasks import Tasks
+from .turns import Turns
+
+_BEAT = 5.0
+_LOST = timedelta(seconds=30)
+"""After so long without a sign of life a worker counts as gone."""
+_TURNS = 2
+"""Turns that one worker takes at the same time: while one waits, the other judges."""
+_POLL = 1.0
+_LOOK = 2.0
+"""Seconds between looks at the runs."""
+_GRACE = 20
+_RECOVERIES = 1_000_000
+"""A turn is as often taken anew as its worker is killed."""
+_LOG = logging.getLogger(__name__)
+
+
+def work(
+    database: Database,
+    config: ServiceConfig,
+    ledger: LedgerPlace,
+    runs: Path,
+    logs: Path,
+    name: str,
+    ready: Callable[[], object],
+    *,
+    ends_with_stdin: bool = False,
+) -> None:
+    """Work until SIGTERM.
+
+    Args:
+        database: The service's, migrated.
+        config: Names the model of the rollout judge.
+        ledger: Where answers of endpoints are kept.
+        runs: Folder of runs, whose verdicts are brought into the database.
+        logs: Folder of what commands on runs write.
+        name: Of this worker; no other may have it.
+        ready: Called once it works.
+        ends_with_stdin: Whether it also stops when standard input ends: whoever started it is gone.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    if ends_with_stdin:
+        threading.Thread(target=_stop_when_alone, args=(stop,), daemon=True).start()
+    line = Line(database)
+    with Grader() as grader:
+        turns = Turns(database, line, ledger, _rollout(config, grader))
+        tasks = Tasks(database, line, Runs(runs), logs)
+        _launch(database, name, turns, tasks, task_queue(runs))
+        threading.Thread(target=_index, args=(Index(database, Runs(runs)), runs, stop), daemon=True).start()
+        ready()
+        while True:
+            _beat(database, line, name)
+            if stop.wait(_BEAT):
+                break
+        DBOS.destroy(workflow_completion_timeout_sec=_GRACE)
+        with database.session() as session:
+            session.execute(delete(Worker).where(Worker.name == name))
+    line.close()
+
+
+def _launch(database: Database, name: str, turns: Turns, tasks: Tasks, task_line: str) -> None:
+    DBOS(
+        config={
+            "name": "firstfault",
+            "system_database_url": database.queue_url,
+            "executor_id": name,
+            "application_version": VERSION,
+            "serializer": DBOSPortableJSONSerializer(),
+            "log_level": "WARNING",
+            "run_migrations": False,
+        }
+    )
+
+    @DBOS.workflow(name=TURN, max_recovery_attempts=_RECOVERIES)
+    def take(job_id: str, starts: int, lane: int, turn: int) -> None:  # pyright: ignore[reportUnusedFunction]
+        turns.take(job_id, starts, lane, turn)
+
+    @DBOS.workflow(name=TASK, max_recovery_attempts=_RECOVERIES)
+    def carry_out(task_id: str) -> None:  # pyright: ignore[reportUnusedFunction]
+        tasks.carry_out(task_id)
+
+    DBOS.listen_queues([QUEUE, BUDGETED, task_line])
+    DBOS.launch()
+    DBOS.register_queue(QUEUE, worker_concurrency=_TURNS, polling_interval_sec=_POLL)
+    DBOS.register_queue(
+        BUDGETED, worker_concurrency=_TURNS, partition_concurrency=1, polling_interval_sec=_POLL
+    )
+    # A command takes all of a machine that it can get.
+    DBOS.register_queue(task_line, concurrency=1, worker_concurrency=1, polling_interval_sec=_POLL)
+
+
+def _beat(database: Database, line: Line, name: str) -> None:
+    """Give a sign of life, and take over what the dead have left."""
+    with database.session() as session:
+        session.merge(Worker(name=name, seen_at=now()))
+        living = list(session.scalars(select(Worker.name).where(Worker.seen_at > now() - _LOST)))
+    if adopted := line.adopt(living):
+        _LOG.warning("%d turns of workers that are gone are in line again", adopted)
+
+
+def _index(index: Index, runs: Path, stop: threading.Event) -> None:
+    """Keep the runs' verdicts in the database as they are in the files; one worker of a folder does."""
+    while not stop.wait(_LOOK):
+        if not runs.is_dir():
+            continue
+        handle = os.open(runs, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            while not stop.is_set():
+                index.refresh()
+                stop.wait(_LOOK)
+        except BlockingIOError:
+            continue
+        except Exception:
+            _LOG.exception("runs could not be looked through")
+        finally:
+            os.close(handle)
+
+
+def _rollout(config: ServiceConfig, grader: Grader) -> Callable[[], Judge]:
+    made: list[Judge] = []
+
+    def make() -> Judge:
+        # Loading takes long: once for all turns.
+        if not made:
+            made.append(load_rollout(config.model, config.max_tokens, grader))
+        return made[0]
+
+    return make
+
+
+def _stop_when_alone(stop: threading.Event) -> None:
+    while os.read(0, 1024):
+        pass
+    stop.set()
