@@ -4,8 +4,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any, NamedTuple
 import httpx
 import psutil
 from hostile import PASSING, Act, Hostile, Plan
+from service_running import Service
 
 _CLEAN = {
     "steps": [{"step": 1, "reason": "right", "verdict": "right"}],
@@ -50,20 +49,17 @@ class Outcome(NamedTuple):
     """Answers beyond the first to the same conversation: those on their way when the asker died."""
 
 
-class Killed:
-    """A service on a database, in a folder, that can be killed and started anew.
+class Killed(Service):
+    """A service that can be killed and started anew.
 
     Args:
-        folder: Its data.
+        folder: Its data, and its configuration.
         server: The endpoint of its judge.
         db: URL of its database; SQLite when left out.
     """
 
     def __init__(self, folder: Path, server: Hostile, db: str | None = None) -> None:
-        self.folder = folder
-        self.port = 0
-        self._server = server
-        self._config = folder / "service.yaml"
+        config = folder / "service.yaml"
         folder.mkdir(parents=True, exist_ok=True)
         judge = {
             "llm": "m",
@@ -73,43 +69,21 @@ class Killed:
             "retries": 8,
             "price": {"prompt": 1, "completion": 1},
         }
-        self._config.write_text(json.dumps({"panels": {"asking": {"panel": [judge]}}, "panel": "asking"}))
-        self._more = ["--db", db] if db else []
-
-    def start(self) -> None:
-        """Start the service, at the same port as before."""
-        command = [sys.executable, "-m", "firstfault.cli.main", "serve", "--json", "--port", str(self.port)]
-        command += ["--data", str(self.folder / "data"), "--config", str(self._config)]
-        command += ["--workers", str(WORKERS), *self._more]
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-        )
-        assert self.process.stdout is not None
-        assert self.process.stderr is not None
-        line = self.process.stdout.readline()
-        assert line, self.process.stderr.read()
-        url = json.loads(line)["url"]
-        self.port = int(url.rpartition(":")[2])
-        self.client = httpx.Client(base_url=url, timeout=60)
+        config.write_text(json.dumps({"panels": {"asking": {"panel": [judge]}}, "panel": "asking"}))
+        super().__init__(folder / "data", db, workers=WORKERS, config=config)
 
     def workers(self) -> list[int]:
         """Process ids of the workers that live."""
         return [child.pid for child in psutil.Process(self.process.pid).children()]
 
-    def kill(self, rng: random.Random) -> None:
-        """Kill a worker or the service, which is started anew: its workers are its own business."""
+    def kill_one(self, rng: random.Random) -> None:
+        """Kill a worker or the service, which is started anew."""
         workers = self.workers()
         if workers and rng.random() < 0.5:
             os.kill(rng.choice(workers), signal.SIGKILL)
             return
-        self.process.kill()
-        self.process.wait()
+        self.kill()
         self.start()
-
-    def stop(self) -> None:
-        """Stop the service, and wait until it is gone."""
-        self.process.terminate()
-        self.process.wait(60)
 
 
 def rows(count: int) -> Iterator[bytes]:
@@ -128,21 +102,18 @@ def judge_while_killing(killed: Killed, server: Hostile, *, count: int, kills: i
     The moments are drawn as numbers of requests that the endpoint has got.
     """
     rng = random.Random(seed)
-    killed.start()
-    try:
-        job = killed.client.post("/v1/jobs", content=b"".join(rows(count))).raise_for_status().json()["id"]
+    with killed:
+        job = killed.post(b"".join(rows(count)))["id"]
         asked_again = 0
         settled: dict[str, int] = {}
         for share in sorted(rng.uniform(0.05, 0.9) for _ in range(kills)):
             server.wait_until(lambda s, at=share * count: sum(s.asked.values()) >= at, seconds=300)
             settled.update(_settled(killed.client, job, server))
-            killed.kill(rng)
+            killed.kill_one(rng)
         found = _followed(killed, job)
         asked_again = sum(server.asked[text] > number for text, number in settled.items())
         twice = sum(number - 1 for number in server.answered.values() if number > 1)
         return Outcome(found, kills, asked_again, twice)
-    finally:
-        killed.stop()
 
 
 def _settled(client: httpx.Client, job: str, server: Hostile) -> dict[str, int]:
@@ -157,9 +128,8 @@ def _settled(client: httpx.Client, job: str, server: Hostile) -> dict[str, int]:
 def _followed(killed: Killed, job: str) -> list[dict[str, Any]]:
     end = time.monotonic() + 600
     while time.monotonic() < end:
-        with killed.client.stream("GET", f"/v1/jobs/{job}/verdicts", params={"follow": True}) as lines:
-            found = [json.loads(line) for line in lines.iter_lines()]
-        shown = killed.client.get(f"/v1/jobs/{job}").json()
+        found = killed.followed(job)
+        shown = killed.job(job)
         if shown["state"] == "done":
             return found
         assert shown["state"] in ("queued", "running"), shown

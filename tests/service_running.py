@@ -20,6 +20,7 @@ class Service:
         db: URL of its database; a file in the folder when left out.
         workers: Its worker processes.
         config: File with panels and limits.
+        port: Where it listens; a free one when left out.
         more: Further options of the command.
     """
 
@@ -30,9 +31,11 @@ class Service:
         *,
         workers: int = 1,
         config: Path | None = None,
+        port: int = 0,
         more: tuple[str, ...] = (),
     ) -> None:
         self.data = data
+        self._port = port
         self._options = ["--data", str(data), "--workers", str(workers), *more]
         self._options += ["--config", str(config)] if config is not None else []
         # What a user's shell may hold must not decide.
@@ -40,7 +43,12 @@ class Service:
         self._environment |= {"FIRSTFAULT_DB": db} if db is not None else {}
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "firstfault.cli.main", "serve", "--port", "0", "--json"]
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start it, again at the same port."""
+        command = [sys.executable, "-m", "firstfault.cli.main", "serve", "--port", str(self._port), "--json"]
         self.data.mkdir(parents=True, exist_ok=True)
         self._log = self.data / "serve.log"
         # A file, not a pipe: one that nobody reads would fill up.
@@ -59,11 +67,17 @@ class Service:
             raise RuntimeError(self._log.read_text())
         self.said: dict[str, Any] = json.loads(line)
         self.url: str = self.said["url"]
+        self._port = int(self.url.rpartition(":")[2])
         self.client = httpx.Client(base_url=self.url, timeout=120)
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def kill(self) -> None:
+        """Kill it, and wait until it is gone; its workers are its own business."""
+        self.client.close()
+        self.process.kill()
+        self.process.wait()
 
     def stop(self) -> int:
         """Stop it as a user would, and return its exit code."""

@@ -84,22 +84,19 @@ def test_a_job_whose_answer_was_lost_is_sent_again_and_is_one_job(tmp_path: Path
 @pytest.fixture
 def killed(tmp_path: Path) -> Iterator[Killed]:
     with Hostile(failing(3, share=0)) as server:
-        killed = Killed(tmp_path, server)
-        killed.start()
-        yield killed
-        killed.stop()
+        with Killed(tmp_path, server) as killed:
+            yield killed
 
 
 def restart(killed: Killed) -> None:
-    killed.process.kill()
-    killed.process.wait()
+    killed.kill()
     killed.start()
 
 
 def test_verdicts_go_on_where_they_were_when_the_service_is_started_anew(killed: Killed):
     # The first while most is not judged yet, so that it can't have been sent before the service dies.
     at = {0, COUNT // 2}
-    with Client(f"http://127.0.0.1:{killed.port}") as client:
+    with Client(killed.url) as client:
         job = client.post_job(json.loads(line) for line in rows(COUNT))
         found: list[int] = []
         for verdict in client.stream(job.id):
