@@ -5,7 +5,7 @@ rule (`voting`). With calibrated judges its own confidence is a probability, and
 a case once that is high enough, or once nothing that is left can change the label.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence, Set
 
 from ..datasets.records import Verdict
 from .adaptive import is_settled
@@ -54,7 +54,15 @@ class PanelJudge:
         self._on_skipped = on_skipped
 
     def judge(self, cases: Sequence[Case]) -> Iterator[Verdict]:
-        """Yield one verdict per case, in order.
+        """Yield one verdict per case, in order."""
+        known: dict[int, Verdict] = {}
+        for place, verdict in self.judged(cases):
+            known[place] = verdict
+        for place in range(len(cases)):
+            yield known[place]
+
+    def judged(self, cases: Sequence[Case]) -> Generator[tuple[int, Verdict]]:
+        """Yield the place of a case and its verdict, as soon as its last judge has spoken: in any order.
 
         Cases are told apart by their place, not their id: the same solution may be asked about twice.
         """
@@ -66,15 +74,18 @@ class PanelJudge:
                 waiting.setdefault(cases[index].solution.id, []).append(index)
             if not open_cases:
                 break
-            for verdict in judge.judge([cases[index] for index in open_cases]):
-                votes[waiting[verdict.solution_id].pop(0)].append(verdict)
             left = self._judges[turn + 1 :]
-            still = [index for index in open_cases if not self._may_stop(votes[index], cases[index], left)]
+            still: list[int] = []
+            for verdict in judge.judge([cases[index] for index in open_cases]):
+                index = waiting[verdict.solution_id].pop(0)
+                votes[index].append(verdict)
+                if left and not self._may_stop(votes[index], cases[index], left):
+                    still.append(index)
+                else:
+                    yield index, self.decide(votes[index], places(cases[index]))
             if self._on_skipped is not None and left:
                 self._on_skipped((len(open_cases) - len(still)) * len(left))
-            open_cases = still
-        for ballots, case in zip(votes, cases, strict=True):
-            yield self.decide(ballots, places(case))
+            open_cases = sorted(still)
 
     def decide(self, votes: Sequence[Verdict], places: int) -> Verdict:
         """Combine the votes on one solution, at least one.
@@ -93,7 +104,7 @@ class PanelJudge:
         return calibrated(verdict, own)
 
     def _may_stop(self, votes: Sequence[Verdict], case: Case, left: Sequence[Judge]) -> bool:
-        if self._adaptive is None or not left:
+        if self._adaptive is None:
             return False
         count = places(case)
         waiting = [judge.name for judge in left]

@@ -137,7 +137,7 @@ class Requester:
         await tools.gate.passed()
         while not tools.spending.start():
             if tools.spending.is_spent:
-                raise Stop(f"{tools.spending}: raise it and run the same again; what was answered is kept")
+                raise Stop(str(tools.spending))
             await asyncio.sleep(_LOOK_AGAIN)
         return reckoned
 

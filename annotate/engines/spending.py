@@ -14,6 +14,9 @@ class Spending:
     overspent by about one request and not by as many as are in flight.
     """
 
+    _ended = ""
+    """Why nothing more is asked, whatever the budget."""
+
     def __init__(self, budget: Budget | None = None) -> None:
         self.budget = budget or Budget()
         self.usd = 0.0
@@ -46,7 +49,9 @@ class Spending:
         Until the first is answered nobody knows what one costs: with a budget it goes alone.
         """
         with self._lock:
-            if self._requests:
+            if self._ended:
+                fits = False
+            elif self._requests:
                 fits = self._fits(1.0 + (self._in_flight / self._requests))
             else:
                 fits = not (self.is_limited and self._in_flight)
@@ -65,6 +70,10 @@ class Spending:
             self.tokens += usage.prompt_tokens + usage.completion_tokens
             self.usd += usd
 
+    def end(self, why: str) -> None:
+        """Allow no further request; those in flight are answered."""
+        self._ended = why
+
     def affords(self, usd: float, tokens: float) -> bool:
         """Whether so much more would stay within the budget."""
         most_usd, most_tokens = self.budget.usd, self.budget.tokens
@@ -75,12 +84,15 @@ class Spending:
     @property
     def is_spent(self) -> bool:
         """Whether nothing more may be asked."""
-        return not self._fits(1.0)
+        return bool(self._ended) or not self._fits(1.0)
 
     def __str__(self) -> str:
+        if self._ended:
+            return self._ended
+        budget = f"{self.budget.tokens} tokens"
         if self.budget.usd is not None and self.usd >= self.budget.usd:
-            return f"the budget of ${self.budget.usd:g} is spent"
-        return f"the budget of {self.budget.tokens} tokens is spent"
+            budget = f"${self.budget.usd:g}"
+        return f"the budget of {budget} is spent: raise it and run the same again; what was answered is kept"
 
     def _fits(self, factor: float) -> bool:
         """Whether so many times what was spent is less than the budget."""

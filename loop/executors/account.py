@@ -80,6 +80,10 @@ class SharedSpending(Spending):
         """Count what an answer cost."""
         _got(self._account.add.remote(usage, usd))
 
+    def end(self, why: str) -> None:
+        """Allow no further request; those in flight are answered."""
+        _got(self._account.end.remote(why))
+
     def affords(self, usd: float, tokens: float) -> bool:
         """Whether so much more would stay within the budget."""
         return _got(self._account.affords.remote(usd, tokens))

@@ -1,4 +1,4 @@
-"""A turn of a job: some seconds of judging, every chunk stored as soon as it is judged.
+"""A turn of a job: some seconds of judging, what was found stored every second.
 
 A turn may be cut off at any moment and taken again: it asks only about what has no verdict yet, and the
 ledger has what was answered already.
@@ -8,6 +8,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import NamedTuple
 
 from sqlalchemy import select, update
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from ...annotate.engines.endpoint import Budget
 from ...annotate.engines.ledger_place import LedgerPlace
+from ...annotate.engines.spending import Spending
 from ...datasets.errors import FirstFaultError
 from ...datasets.records import Verdict, VerdictStatus
 from ...judge.case import Judge
@@ -28,12 +30,18 @@ from ..store.tables import Item, Job
 from ..store.tallies import BUCKET, BUCKETS, JUDGED, PANELS, SECONDS, TOKENS, USD, VERDICTS, Counts, add
 from ..store.verdicts import differ, store
 from .jobs import has_budget, remaining
+from .pace import paced
 from .queue import Line
 from .states import JobState
 from .uploads import parse, read_row
 
 _SECONDS = 10.0
+_STORED_EVERY = 1.0
+"""Seconds. What a judge says is seen, and a cancelled job stops asking, about so much later."""
 _CHUNK = 256
+_LARGEST_CHUNK = 1024
+_ROUNDS = 4
+"""A chunk is at least so many times as large as what is asked at once: it waits for its slowest."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -106,15 +114,16 @@ class Turns:
         if left is not None:
             usd = left if config.budget.usd is None else min(left, config.budget.usd)
             config = config.model_copy(update={"budget": Budget(usd=usd, tokens=config.budget.tokens)})
-        with members(config, self._rollout, ledger=self._ledger) as asked:
+        spending = Spending(config.budget)
+        with members(config, self._rollout, ledger=self._ledger, spending=spending) as asked:
             panel = assemble(asked, config, skipped=_ignore, say=_LOG.warning)
-            end, last = time.monotonic() + self._seconds, -1
+            end, last, size = time.monotonic() + self._seconds, -1, _size(config)
             while time.monotonic() < end:
-                items = self._next(job, starts, lane, last)
+                items = self._next(job, starts, lane, last, size)
                 if not items:
                     self._finish(job_id, starts)
                     return
-                unasked = self._judge(job, items, panel, asked)
+                unasked = self._judge(job, starts, items, panel, asked, spending)
                 if unasked:
                     self._stop(job_id, starts, unasked)
                     return
@@ -124,7 +133,7 @@ class Turns:
             if job is not None and _is_due(job, starts):
                 self._line.put(session, job, lane, turn + 1, has_budget(session, job))
 
-    def _next(self, job: Job, starts: int, lane: int, last: int) -> Sequence[Item]:
+    def _next(self, job: Job, starts: int, lane: int, last: int, size: int) -> Sequence[Item]:
         """The next chunk without verdicts; none where the job was stopped meanwhile."""
         with self._database.session() as session:
             fresh = session.get(Job, job.id)
@@ -139,28 +148,46 @@ class Turns:
                     (Item.number // _CHUNK) % job.lanes == lane,
                 )
                 .order_by(Item.number)
-                .limit(_CHUNK)
+                .limit(size)
             ).all()
 
     def _judge(
-        self, job: Job, items: Sequence[Item], panel: PanelJudge, asked: Sequence[Member]
+        self,
+        job: Job,
+        starts: int,
+        items: Sequence[Item],
+        panel: PanelJudge,
+        asked: Sequence[Member],
+        spending: Spending,
     ) -> str | None:
         """Judge a chunk and store its verdicts; return why some were not asked for, if so."""
         read = [(item, read_row(parse(item.row.encode()), item.number).case) for item in items]
         known = [(item, case) for item, case in read if case is not None]
-        began = time.monotonic()
-        found = list(panel.judge([case for _, case in known]))
-        seconds = (time.monotonic() - began) / max(1, len(known))
-        judged: list[_Judged] = []
-        for (item, _), verdict in zip(known, found, strict=True):
-            if not is_unasked(verdict):
-                # One judge speaks for itself.
-                said = verdict.votes[0] if len(asked) == 1 else verdict
-                judged.append(_Judged(item, said, price(verdict, asked)))
-        self._store(job, judged, seconds, [member.judge.name for member in asked])
-        return why_unasked(found) or None
+        voters = [member.judge.name for member in asked]
+        unasked: list[Verdict] = []
+        since = time.monotonic()
+        with closing(paced(panel.judged([case for _, case in known]), _STORED_EVERY)) as parts:
+            for part in parts:
+                judged: list[_Judged] = []
+                for place, verdict in part:
+                    if is_unasked(verdict):
+                        unasked.append(verdict)
+                    else:
+                        # One judge speaks for itself.
+                        said = verdict.votes[0] if len(asked) == 1 else verdict
+                        judged.append(_Judged(known[place][0], said, price(verdict, asked)))
+                before, since = since, time.monotonic()
+                if not self._store(job, starts, judged, since - before, voters):
+                    if not any(member.chat for member in asked):
+                        return None
+                    # What is on its way will be paid: it is waited for, so that it need not be paid again.
+                    spending.end("the job was cancelled")
+        return why_unasked(unasked) or None
 
-    def _store(self, job: Job, judged: Sequence[_Judged], seconds: float, voters: list[str]) -> None:
+    def _store(
+        self, job: Job, starts: int, judged: Sequence[_Judged], seconds: float, voters: list[str]
+    ) -> bool:
+        """Store verdicts; return whether the job still goes on. What was found is kept either way."""
         with self._database.session() as session:
             # First the job: whoever has its row is alone with its items.
             session.execute(update(Job).where(Job.id == job.id).values(voters=voters))
@@ -172,7 +199,9 @@ class Turns:
             new = [one for one in judged if one.item.id in open_items]
             if new:
                 store(session, [(one.item.id, one.verdict, one.usd) for one in new])
-                _count(session, job, new, seconds)
+                _count(session, job, new, seconds / len(judged))
+            fresh = session.get(Job, job.id)
+            return fresh is not None and _is_due(fresh, starts)
 
     def _finish(self, job_id: str, starts: int) -> None:
         """End a job that was cancelled while its last verdicts were on their way, and then resumed."""
@@ -227,6 +256,11 @@ def _count(session: Session, job: Job, new: Sequence[_Judged], seconds: float) -
     for bound in BUCKETS:
         counts.count(BUCKET, len(new) if seconds <= bound else 0, panel=job.panel, le=str(bound))
     add(session, counts)
+
+
+def _size(config: JudgeConfig) -> int:
+    at_once = max((one.concurrency for one in config.llms), default=0)
+    return min(_LARGEST_CHUNK, max(_CHUNK, _ROUNDS * at_once))
 
 
 def _is_due(job: Job, starts: int) -> bool:

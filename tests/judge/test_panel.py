@@ -58,6 +58,15 @@ class Says:
             )
 
 
+def test_a_verdict_comes_as_soon_as_the_last_judge_has_spoken():
+    cases = [case(f"1 + 1 = {number}", "so") for number in range(3)]
+    first, last = Says("a", 1), Says("b", 1)
+    verdicts = PanelJudge([first, last]).judged(cases)
+    assert next(verdicts)[0] == 0
+    assert (len(first.asked), len(last.asked)) == (3, 1)
+    assert [place for place, _ in verdicts] == [1, 2]
+
+
 def same(name):
     """A curve that changes nothing."""
     return Curve(judge=name, asked="", method="platt", stated=(0, 1), right=(0, 1), fitted_on=100)

@@ -83,9 +83,8 @@ def test_a_job_whose_answer_was_lost_is_sent_again_and_is_one_job(tmp_path: Path
 
 @pytest.fixture
 def killed(tmp_path: Path) -> Iterator[Killed]:
-    with Hostile(failing(3, share=0)) as server:
-        with Killed(tmp_path, server) as killed:
-            yield killed
+    with Hostile(failing(3, share=0)) as server, Killed(tmp_path, server) as killed:
+        yield killed
 
 
 def restart(killed: Killed) -> None:

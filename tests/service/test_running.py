@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ import pytest
 from firstfault.annotate.engines.ledger import Ledger
 from firstfault.annotate.engines.ledger_place import place_of
 from firstfault.service.serving import Place
-from hostile import Hostile
+from hostile import HANG, Act, Hostile
 from killed_service import failing, rows
 from postgres import Postgres
 from service_running import Service
@@ -127,6 +128,39 @@ def test_a_cancelled_job_ends_its_streams_and_goes_on_when_resumed(running: Runn
     assert (len(asked), max(asked)) == (600, 1)
     assert service.client.delete(f"/v1/jobs/{job}").status_code == 204
     assert service.client.get(f"/v1/jobs/{job}/verdicts").status_code == 404
+
+
+def asking(folder: Path, endpoint: Hostile, **more: Any) -> Service:
+    """A service whose only judge is an endpoint."""
+    judge = {"llm": "m", "base_url": endpoint.url, **more}
+    (folder / "service.yaml").write_text(json.dumps({"panels": {"p": {"panel": [judge]}}, "panel": "p"}))
+    return Service(folder / "data", config=folder / "service.yaml")
+
+
+def test_what_is_known_is_shown_while_another_is_waited_for(tmp_path: Path):
+    def hangs(text: str, number: int) -> Act:
+        return HANG if "What is 9 " in text else failing(0, share=0)(text, number)
+
+    with Hostile(hangs) as endpoint, asking(tmp_path, endpoint, timeout=600) as service:
+        job = service.post(b"".join(rows(10)))["id"]
+        with service.client.stream("GET", f"/v1/jobs/{job}/verdicts", params={"follow": True}) as lines:
+            found = [json.loads(line)["number"] for line in islice(lines.iter_lines(), 9)]
+        assert found == list(range(9))
+        assert (service.job(job)["state"], service.job(job)["done"]) == ("running", 9)
+
+
+def test_a_cancelled_job_asks_no_more_and_keeps_what_it_has_paid(tmp_path: Path):
+    plan = failing(0, share=0)
+    with Hostile(plan, delay=0.2) as endpoint, asking(tmp_path, endpoint, concurrency=4) as service:
+        job = service.post(b"".join(rows(250)))["id"]
+        endpoint.wait_until(lambda one: sum(one.answered.values()) > 8)
+        service.client.post(f"/v1/jobs/{job}/cancel")
+        # What was on its way, and no more: all 250 are one chunk.
+        endpoint.wait_until(lambda one: one.in_flight == 0)
+        assert sum(endpoint.asked.values()) == sum(endpoint.answered.values()) < 250
+        service.client.post(f"/v1/jobs/{job}/resume")
+        assert len(service.followed(job)) == 250
+        assert set(endpoint.asked.values()) == {1}
 
 
 def test_answers_of_endpoints_lie_beside_the_service_for_all_its_workers(running: Running):
