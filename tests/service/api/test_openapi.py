@@ -46,7 +46,7 @@ def test_no_answer_is_undocumented(tmp_path: Path, url: str):
             env={
                 **os.environ,
                 "SCHEMATHESIS_HOOKS": "api_bodies",
-                "PYTHONPATH": str(Path(__file__).parents[1]),
+                "PYTHONPATH": str(Path(__file__).parents[2]),
             },
             check=False,
         )
