@@ -50,15 +50,14 @@ def test_postgresql_is_dumped_while_it_runs(tmp_path: Path):
             dump = tmp_path / "firstfault.dump"
             command = [str(folder / "pg_dump"), "--format=custom", f"--file={dump}", url]
             subprocess.run(command, check=True)
-        command = [
-            str(folder / "pg_restore"),
-            "--no-owner",
-            "--exit-on-error",
-            f"--dbname={other}",
-            str(dump),
-        ]
-        subprocess.run(command, check=True)
+        restore = [str(folder / "pg_restore"), "--no-owner", "--exit-on-error"]
+        subprocess.run([*restore, f"--dbname={other}", str(dump)], check=True)
         assert is_whole(tmp_path / "elsewhere", other, job)
+        # Over what is there, as in compose.
+        anew = ["--clean", "--if-exists", "--role=firstfault", "--username=firstfault", f"--dbname={other}"]
+        with dump.open("rb") as file:
+            subprocess.run([*restore, *anew], check=True, stdin=file)
+        assert is_whole(tmp_path / "anew", other, job)
 
 
 def test_a_folder_is_copied_when_it_does_not_run(tmp_path: Path):

@@ -99,6 +99,16 @@ def test_the_job_on_ray_is_a_run():
     assert known.make_context(command, words).params["executor"] == "ray"
 
 
+def test_nodes_of_a_cluster_have_the_version_of_ray_that_is_installed():
+    job = yaml.safe_load((DEPLOY / "kubernetes" / "rayjob.yaml").read_text())
+    pinned = (ROOT / "constraints.txt").read_text().splitlines()
+    assert f"ray=={job['spec']['rayClusterSpec']['rayVersion']}" in pinned
+    # What ray[default] adds, and no second version of anything.
+    added = (DEPLOY / "kubernetes" / "constraints.txt").read_text().splitlines()
+    names = {line.partition("==")[0] for line in pinned if "==" in line}
+    assert not names & {line.partition("==")[0] for line in added if "==" in line}
+
+
 @pytest.mark.parametrize("command", commands(), ids=lambda command: command[0])
 def test_every_command_is_one_of_ours(command: list[str]):
     known = get_command(app).commands[command[0]]  # pyright: ignore[reportAttributeAccessIssue]
