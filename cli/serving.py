@@ -142,7 +142,9 @@ def _read(path: Path | None) -> "ServiceConfig":
 
     if path is None:
         return ServiceConfig()
-    return parse_config(read_yaml(path), ServiceConfig, str(path)).with_paths_from(path.parent)
+    config = parse_config(read_yaml(path), ServiceConfig, str(path)).with_paths_from(path.parent)
+    config.check()
+    return config
 
 
 def _refuse_without_keys(place: "Place") -> None:

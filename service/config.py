@@ -6,7 +6,9 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from ..datasets.config import Config
+from ..datasets.errors import ConfigError
 from ..judge.config import JudgeConfig
+from ..judge.curve import read_calibration
 
 SYMBOLIC = "symbolic"
 
@@ -55,3 +57,18 @@ class ServiceConfig(Config):
         panels = {name: panel.with_paths_from(folder) for name, panel in self.panels.items()}
         model = (folder / self.model).resolve() if self.model is not None else None
         return self.model_copy(update={"panels": panels, "model": model})
+
+    def check(self) -> None:
+        """Look whether the files that it names are there; all that is read of them is read when it is needed.
+
+        Raises:
+            ConfigError: If one is not, or a calibration can't be read.
+        """
+        if self.model is not None and not (self.model / "config.json").is_file():
+            raise ConfigError(
+                f"model: {self.model}: no such model folder",
+                hint="Give the path of one with config.json in it.",
+            )
+        for panel in self.panels.values():
+            if panel.calibration is not None:
+                read_calibration(panel.calibration)

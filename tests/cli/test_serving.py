@@ -127,6 +127,8 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path):
         ("panels: {a: {panel: [symbolic]}}\n", "panel"),
         ("panels: {symbolic: {panel: [rollout]}}\n", "model"),
         ("limits: {nonsense: 1}\n", "nonsense"),
+        ("{model: gone, panels: {symbolic: {panel: [rollout]}}}\n", "gone"),
+        ("panels: {symbolic: {panel: [symbolic], calibration: lost.json}}\n", "lost.json"),
     ],
 )
 def test_a_wrong_file_is_one_line(tmp_path: Path, text: str, named: str):
