@@ -52,19 +52,27 @@ def push(
     ] = Blind.HALF,
     answers: Annotated[int, typer.Option(min=1, help="People who answer each.")] = 2,
     seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 0,
+    accounts: Annotated[
+        Path | None,
+        typer.Option(
+            help="File for passwords of new accounts, in place of showing them.", show_default=False
+        ),
+    ] = None,
     workspace: Workspace = "review",
     name: Name = None,
     data: Data = Path("argilla-data"),
     as_json: Json = False,
 ) -> None:
     """Ask people about a run's solutions. Again: what is missing is added, and answers are kept."""
+    from ..annotate.argilla.people import keep_in
     from ..loop.progress import Reporter
 
     review, connection = _open(path, data)
     place = review.place(workspace, name)
     asking = Asking(what, size, random, gold, blind, answers, seed)
-    result = review.push(connection, asking, place, who or [], Reporter())
-    tell(as_json, _pushed(result), _told_push(result, path, bool(who)))
+    keep = keep_in(accounts) if accounts is not None else None
+    result = review.push(connection, asking, place, who or [], Reporter(), keep)
+    tell(as_json, _pushed(result, accounts), _told_push(result, path, bool(who), accounts))
 
 
 @app.command()
@@ -114,18 +122,21 @@ def _open(path: Path, data: Path) -> "tuple[RunReview, Connection]":
     return RunReview(RunFolder(path)), connect(data)
 
 
-def _pushed(result: "PushResult") -> dict[str, Any]:
+def _pushed(result: "PushResult", kept_in: Path | None) -> dict[str, Any]:
+    accounts = [account._asdict() for account in result.accounts]
+    if kept_in is not None:
+        accounts = [{"username": account["username"], "kept_in": str(kept_in)} for account in accounts]
     return {
         "url": result.url,
         "workspace": result.place.workspace,
         "dataset": result.place.dataset,
         **result.pushed._asdict(),
         "drawn": {drawn.value: count for drawn, count in result.drawn.items()},
-        "accounts": [account._asdict() for account in result.accounts],
+        "accounts": accounts,
     }
 
 
-def _told_push(result: "PushResult", path: Path, has_who: bool) -> str:
+def _told_push(result: "PushResult", path: Path, has_who: bool, kept_in: Path | None) -> str:
     drawn = ", ".join(f"{count} {drawn.value}" for drawn, count in result.drawn.items())
     added, changed, unchanged = result.pushed
     lines = [
@@ -133,7 +144,10 @@ def _told_push(result: "PushResult", path: Path, has_who: bool) -> str:
         f" {added} added, {changed} changed, {unchanged} as they were.",
         f"Reviewers: {result.url}",
     ]
-    if result.accounts:
+    if result.accounts and kept_in is not None:
+        names = ", ".join(one.username for one in result.accounts)
+        lines += [f"New accounts: {names}; their passwords are in {kept_in}"]
+    elif result.accounts:
         lines += ["New accounts; the passwords are shown this once:"]
         lines += [f"  {one.username}  {one.password}" for one in result.accounts]
     elif not has_who:

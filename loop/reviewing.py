@@ -13,7 +13,7 @@ from ..annotate.argilla.entry import Entry, make_entry
 from ..annotate.argilla.figures import ReviewFigures
 from ..annotate.argilla.form import Form
 from ..annotate.argilla.opinions import opinions
-from ..annotate.argilla.people import Account, Pseudonyms, ensure_people
+from ..annotate.argilla.people import Account, Keep, Pseudonyms, ensure_people
 from ..annotate.argilla.pull import Pulled, make_reviews, read_answers
 from ..annotate.argilla.push import Pushed, push
 from ..annotate.argilla.sampling import Candidate, Sampled, draw, draw_gold, merge
@@ -96,9 +96,23 @@ class RunReview:
         return Place(known.get("workspace") or workspace, dataset, self.run)
 
     def push(
-        self, connection: Connection, asking: Asking, place: Place, who: Sequence[str], reporter: Reporter
+        self,
+        connection: Connection,
+        asking: Asking,
+        place: Place,
+        who: Sequence[str],
+        reporter: Reporter,
+        keep: Keep | None = None,
     ) -> PushResult:
         """Ask people about solutions; asking again adds what is missing and changes what has changed.
+
+        Args:
+            connection: The server.
+            asking: What about.
+            place: Where.
+            who: Reviewers; made where there are none.
+            reporter: Shows progress.
+            keep: Is given every account before it is made.
 
         Raises:
             InputError: If there is nothing to ask about.
@@ -114,7 +128,7 @@ class RunReview:
             steps = max(len(case.solution.steps) for case in self.cases)
             form = Form(steps, has_opinions=asking.what is What.DISPUTED)
             with reporter.task(f"Pushing to {connection.url}", total=len(entries)) as done:
-                accounts = ensure_people(connection, who, place.workspace)
+                accounts = ensure_people(connection, who, place.workspace, keep)
                 dataset = open_dataset(connection, place, form, asking.answers)
                 if asking.what is not What.DISPUTED:
                     self.folder.write_facts(

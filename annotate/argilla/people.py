@@ -2,8 +2,9 @@
 
 import hmac
 import json
+import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +21,32 @@ class Account(NamedTuple):
     password: str
 
 
-def ensure_people(connection: Connection, names: Sequence[str], workspace: str) -> list[Account]:
+Keep = Callable[[Account], object]
+"""Called with an account before it is made, so that no password is lost."""
+
+
+def keep_in(path: Path) -> Keep:
+    """Return what adds accounts to a file that only its owner can read: a name and a password a line.
+
+    Of two lines with one name the later is right: the account of the earlier one could not be made.
+    """
+
+    def keep(account: Account) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            os.fchmod(file, 0o600)
+            os.write(file, f"{account.username} {account.password}\n".encode())
+            os.fsync(file)
+        finally:
+            os.close(file)
+
+    return keep
+
+
+def ensure_people(
+    connection: Connection, names: Sequence[str], workspace: str, keep: Keep | None = None
+) -> list[Account]:
     """Let people see a workspace; make it, and accounts for those who have none.
 
     Returns:
@@ -45,6 +71,8 @@ def ensure_people(connection: Connection, names: Sequence[str], workspace: str) 
                 if not name.isprintable() or not name.strip():
                     raise ConfigError(f"--who {name!r}: not a user name", hint="Use letters and digits")
                 account = Account(name, secrets.token_urlsafe(9))
+                if keep is not None:
+                    keep(account)
                 user = argilla.User(
                     username=name, password=account.password, role="annotator", client=client
                 ).create()

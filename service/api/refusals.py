@@ -9,9 +9,11 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 
 from ...datasets.errors import EndpointError, FirstFaultError
+from ..store.outages import is_outage
 
 MEDIA_TYPE = "application/problem+json"
 _LOG = logging.getLogger(__name__)
@@ -69,7 +71,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Refusal"}}}
     return {
         status: {"description": HTTPStatus(status).phrase, "content": content}
-        for status in (*statuses, 401, 403, 421, 429)
+        for status in (*statuses, 401, 403, 421, 429, 503)
     }
 
 
@@ -136,6 +138,20 @@ def install(app: FastAPI, page: Callable[[Request, RefusedError], Response]) -> 
             ),
         )
 
+    async def away(request: Request, error: Exception) -> Response:
+        if not is_outage(error):
+            return await bug(request, error)
+        _LOG.warning("%s %s: the database does not answer", request.method, request.url.path)
+        return say(
+            request,
+            RefusedError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "the database does not answer",
+                hint="Ask again in a moment",
+                headers={"retry-after": "2"},
+            ),
+        )
+
     async def bug(request: Request, error: Exception) -> Response:
         _LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
         return say(
@@ -149,4 +165,6 @@ def install(app: FastAPI, page: Callable[[Request, RefusedError], Response]) -> 
     app.add_exception_handler(FirstFaultError, mendable)
     app.add_exception_handler(RequestValidationError, malformed)
     app.add_exception_handler(HTTPException, http)
+    for kind in (OperationalError, InterfaceError):
+        app.add_exception_handler(kind, away)
     app.add_exception_handler(Exception, bug)

@@ -29,8 +29,7 @@ from ..store.search import Counts, Wanted
 from ..store.tables import Job, Task, Worker
 from ..work import runs
 from ..work.actions import ACTION
-from ..work.states import JobState
-from ..work.tasks import OPEN
+from ..work.states import OPEN, JobState
 from .rendering import KINDS, asset, page
 
 router = APIRouter(include_in_schema=False)

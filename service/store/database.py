@@ -13,7 +13,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 from dbos import DBOS
-from sqlalchemy import URL, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Engine, create_engine, event, func, make_url, select, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -110,6 +110,10 @@ class Database:
         """Give a session whose changes are committed at its end: all of them or none."""
         with self._sessions.begin() as session:
             yield session
+
+    def time(self, session: Session) -> datetime:
+        """Return the time by the database's clock, in UTC: those of machines that share it differ."""
+        return now() if self.is_sqlite else session.execute(select(func.clock_timestamp())).scalar_one()
 
     def close(self) -> None:
         """Close all connections."""

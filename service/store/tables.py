@@ -6,7 +6,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, ForeignKey, Index, Integer, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -152,12 +152,28 @@ class Task(Base):
     """Work on a run that somebody started: a command that goes on through crashes."""
 
     __tablename__ = "tasks"
-    __table_args__ = (Index("ix_tasks_run", "run", "created_at"),)
+    __table_args__ = (
+        Index("ix_tasks_run", "run", "created_at"),
+        # Two who ask for the same at the same time get one task.
+        Index(
+            "ix_tasks_waiting",
+            "run",
+            "action",
+            "digest",
+            unique=True,
+            sqlite_where=text("state = 'queued'"),
+            postgresql_where=text("state = 'queued'"),
+        ),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     run: Mapped[str]
     action: Mapped[str]
     options: Mapped[dict[str, Any]]
+    digest: Mapped[str | None]
+    """SHA-256 of the options."""
+    line: Mapped[str | None]
+    """Where it waits for a worker that has its run."""
     key_id: Mapped[str | None] = mapped_column(ForeignKey("keys.id"))
     state: Mapped[str]
     result: Mapped[dict[str, Any] | None]

@@ -8,6 +8,8 @@ from pydantic import BaseModel, Field, TypeAdapter
 from ...annotate.argilla.asking import What
 from ..store.scope import Scope
 
+ACCOUNTS = Path("reviews", "accounts")
+"""Within a run: names and passwords of reviewers that were made, for the service's user alone."""
 _REPO = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}$"
 _WORD = r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$"
 
@@ -99,7 +101,17 @@ class Push(_Action):
     def command(self, run: Path) -> list[str]:
         """Return the arguments of `firstfault`."""
         asking = [f"--what={self.what.value}", f"--size={self.size}", f"--answers={self.answers}"]
-        return ["review", "push", str(run), *asking, *[f"--who={name}" for name in self.who], "--json"]
+        # Not into the result, which all keys can read.
+        secret = f"--accounts={run / ACCOUNTS}"
+        return [
+            "review",
+            "push",
+            str(run),
+            *asking,
+            *[f"--who={name}" for name in self.who],
+            secret,
+            "--json",
+        ]
 
     @property
     def scope(self) -> Scope:

@@ -5,6 +5,7 @@ small job does not wait for a large one. A turn is put in line by the same trans
 """
 
 import hashlib
+import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from dbos import DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions
 from sqlalchemy.orm import Session
 
 from ..store.database import Database
-from ..store.tables import Job
+from ..store.tables import Job, Task
 
 QUEUE = "judging"
 BUDGETED = "judging-budgeted"
@@ -59,21 +60,30 @@ class Line:
             options["queue_partition_key"] = job.key_id or ""
         self._client.enqueue_in_transaction(session, options, job.id, job.starts, lane, turn)
 
-    def put_task(self, session: Session, task_id: str, runs: Path) -> None:
-        """Put a command on a run in line, for workers that have the same folder of runs."""
+    def put_task(self, session: Session, task: Task, *, again: bool = False) -> None:
+        """Put a command on a run in its line; the same one twice is one, unless it is put there again."""
+        assert task.line is not None
         options: EnqueueOptions = {
-            "queue_name": task_queue(runs),
+            "queue_name": task.line,
             "workflow_name": TASK,
-            "workflow_id": task_id,
+            "workflow_id": f"{task.id}/{secrets.token_hex(4)}" if again else task.id,
             "app_version": VERSION,
         }
-        self._client.enqueue_in_transaction(session, options, task_id)
+        self._client.enqueue_in_transaction(session, options, task.id)
 
     def waiting(self) -> int:
         """Return the number of turns in line."""
         return len(
             self._client.list_workflows(queue_name=[QUEUE, BUDGETED], status="ENQUEUED", load_input=False)
         )
+
+    def names(self) -> set[tuple[str, str]]:
+        """Name what is in line or under way: jobs with the number of their start, tasks with nothing."""
+        live = self._client.list_workflows(
+            status=["ENQUEUED", "PENDING", "DELAYED"], load_input=False, load_output=False
+        )
+        parts = [one.workflow_id.split("/") for one in live]
+        return {(part[0], part[1] if len(part) == 4 else "") for part in parts}
 
     def adopt(self, living: Iterable[str]) -> int:
         """Put turns of workers that are gone back in line; return how many."""

@@ -16,6 +16,8 @@ class JobState(StrEnum):
     """By its budget, or by something that a person can mend; it can be resumed."""
 
 
+DUE = (JobState.QUEUED.value, JobState.RUNNING.value)
+"""Of jobs that are worked on."""
 ENDED = (JobState.DONE, JobState.CANCELLED, JobState.STOPPED)
 
 
@@ -27,3 +29,7 @@ class TaskState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+OPEN = (TaskState.QUEUED.value, TaskState.RUNNING.value)
+"""Of tasks that have not ended."""

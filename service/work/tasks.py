@@ -3,29 +3,33 @@
 A command that is broken off goes on where it was when it is run again: so do tasks, after a crash.
 """
 
+import fcntl
 import json
 import os
 import secrets
 import select as polling
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 
 from ...annotate.child import Child
 from ...datasets.errors import ConfigError, InputError
 from ...loop.folder import RunFolder
 from ..store.audit import note
 from ..store.database import Database, now
+from ..store.outages import is_outage, patient
 from ..store.tables import Task
 from .actions import ACTION, Action
-from .queue import Line
+from .queue import Line, task_queue
 from .runs import Runs
-from .states import TaskState
+from .states import OPEN, TaskState
 
-OPEN = (TaskState.QUEUED.value, TaskState.RUNNING.value)
 _LARGEST_RESULT = 64_000
 _TAIL = 16_000
 _PAUSE = 0.5
@@ -60,12 +64,25 @@ class Tasks:
             only_waiting: Whether one that runs already is another.
         """
         same_in = OPEN[:1] if only_waiting else OPEN
+        while True:
+            try:
+                return self._create(run, action, key_id, same_in)
+            except IntegrityError:
+                # Somebody else has just asked for the same.
+                continue
+
+    def _create(self, run: str, action: Action, key_id: str | None, same_in: Sequence[str]) -> Task:
         options = action.model_dump(mode="json", exclude={"action"})
+        digest = sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()
         with self._database.session() as session:
-            waiting = session.scalars(
-                select(Task).where(Task.run == run, Task.action == action.action, Task.state.in_(same_in))
-            ).all()
-            same = next((task for task in waiting if task.options == options), None)
+            same = session.scalars(
+                select(Task).where(
+                    Task.run == run,
+                    Task.action == action.action,
+                    Task.digest == digest,
+                    Task.state.in_(same_in),
+                )
+            ).first()
             if same is not None:
                 return same
             task = Task(
@@ -73,13 +90,15 @@ class Tasks:
                 run=run,
                 action=action.action,
                 options=options,
+                digest=digest,
+                line=task_queue(self._runs.folder),
                 key_id=key_id,
                 state=TaskState.QUEUED.value,
                 created_at=now(),
             )
             session.add(task)
             session.flush()
-            self._line.put_task(session, task.id, self._runs.folder)
+            self._line.put_task(session, task)
             note(session, key_id, f"run.{action.action}", run, task=task.id, **options)
             return task
 
@@ -111,17 +130,52 @@ class Tasks:
             return file.read().decode("utf-8", "replace")
 
     def carry_out(self, identity: str) -> None:
-        """Run a task's command to its end."""
+        """Run a task's command to its end, unless somebody else does."""
+        with self._alone(identity) as is_ours:
+            task = patient(lambda: self._begin(identity)) if is_ours else None
+            if task is None:
+                return
+            folder = self._runs.find(task.run)
+            if folder is None:
+                self._end(identity, 1, b"", f"there is no run {task.run!r} any more")
+                return
+            self._run(identity, ACTION.validate_python({"action": task.action, **task.options}), folder)
+
+    def _begin(self, identity: str) -> Task | None:
         with self._database.session() as session:
             task = session.get(Task, identity)
             if task is None or task.state not in OPEN:
-                return
+                return None
             task.state, task.started_at = TaskState.RUNNING.value, task.started_at or now()
-        folder = self._runs.find(task.run)
-        if folder is None:
-            self._end(identity, 1, b"", f"there is no run {task.run!r} any more")
-            return
-        action = ACTION.validate_python({"action": task.action, **task.options})
+            return task
+
+    @contextmanager
+    def _alone(self, identity: str) -> Generator[bool]:
+        """Keep a task from being carried out twice: a worker that seems to be gone may go on with it.
+
+        Yields:
+            Whether it is ours to carry out; not where it has ended while we waited.
+        """
+        self._runs.folder.mkdir(parents=True, exist_ok=True)
+        # Beside the runs, which all who may carry it out can reach.
+        path = self._runs.folder / f".{identity}.lock"
+        with path.open("wb") as lock:
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    task = patient(lambda: self.find(identity))
+                    if task is None or task.state not in OPEN:
+                        yield False
+                        return
+                    time.sleep(_PAUSE)
+            try:
+                yield True
+            finally:
+                path.unlink(missing_ok=True)
+
+    def _run(self, identity: str, action: Action, folder: RunFolder) -> None:
         _wait_until_free(folder)
         self._logs.mkdir(parents=True, exist_ok=True, mode=0o700)
         command = [
@@ -136,7 +190,7 @@ class Tasks:
             code = child.wait()
         finally:
             child.stop(_GRACE)
-        found = self.find(identity)
+        found = patient(lambda: self.find(identity))
         why = _reason(self.log(found)) if found is not None and code else None
         self._end(identity, code or 0, said, why)
 
@@ -151,19 +205,32 @@ class Tasks:
                 said += piece if len(said) <= _LARGEST_RESULT else b""
             if time.monotonic() - last > _PAUSE:
                 last = time.monotonic()
-                found = self.find(identity)
-                if found is None or found.state != TaskState.RUNNING:
+                if not self._goes_on(identity):
                     child.stop(_GRACE)
                     return said
 
+    def _goes_on(self, identity: str) -> bool:
+        try:
+            found = self.find(identity)
+        except (OperationalError, InterfaceError) as error:
+            if not is_outage(error):
+                raise
+            # The command needs no database: it goes on without.
+            return True
+        return found is not None and found.state == TaskState.RUNNING
+
     def _end(self, identity: str, code: int, said: bytes, reason: str | None) -> None:
         state = TaskState.DONE if not code else TaskState.FAILED
-        with self._database.session() as session:
-            session.execute(
-                update(Task)
-                .where(Task.id == identity, Task.state == TaskState.RUNNING.value)
-                .values(state=state.value, ended_at=now(), result=_result(said), reason=reason)
-            )
+
+        def end() -> None:
+            with self._database.session() as session:
+                session.execute(
+                    update(Task)
+                    .where(Task.id == identity, Task.state == TaskState.RUNNING.value)
+                    .values(state=state.value, ended_at=now(), result=_result(said), reason=reason)
+                )
+
+        patient(end)
 
     def _path(self, identity: str) -> Path:
         return self._logs / f"{identity}.log"

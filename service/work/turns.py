@@ -26,13 +26,14 @@ from ...judge.members import Member, assemble, members, price
 from ...judge.panel import PanelJudge
 from ...judge.voting import USABLE
 from ..store.database import Database, now
+from ..store.outages import is_outage, patient
 from ..store.tables import Item, Job
 from ..store.tallies import BUCKET, BUCKETS, JUDGED, PANELS, SECONDS, TOKENS, USD, VERDICTS, Counts, add
 from ..store.verdicts import differ, store
 from .jobs import has_budget, remaining
 from .pace import paced
 from .queue import Line
-from .states import JobState
+from .states import DUE, JobState
 from .uploads import parse, read_row
 
 _SECONDS = 10.0
@@ -87,11 +88,16 @@ class Turns:
             lane: The part of the job.
             turn: 0-based number of the turn.
         """
+        patient(lambda: self._take_or_stop(job_id, starts, lane, turn))
+
+    def _take_or_stop(self, job_id: str, starts: int, lane: int, turn: int) -> None:
         try:
             self._take(job_id, starts, lane, turn)
         except FirstFaultError as error:
             self._stop(job_id, starts, f"{error}. {error.hint}")
         except Exception as error:
+            if is_outage(error):
+                raise
             _LOG.exception("job %s failed", job_id)
             self._stop(job_id, starts, f"a bug: {type(error).__name__}; the worker's log holds the traceback")
 
@@ -221,12 +227,9 @@ class Turns:
         with self._database.session() as session:
             session.execute(
                 update(Job)
-                .where(Job.id == job_id, Job.starts == starts, Job.state.in_(_DUE))
+                .where(Job.id == job_id, Job.starts == starts, Job.state.in_(DUE))
                 .values(state=JobState.STOPPED.value, reason=reason, ended_at=now())
             )
-
-
-_DUE = (JobState.QUEUED.value, JobState.RUNNING.value)
 
 
 def _count(session: Session, job: Job, new: Sequence[_Judged], seconds: float) -> None:
@@ -264,7 +267,7 @@ def _size(config: JudgeConfig) -> int:
 
 
 def _is_due(job: Job, starts: int) -> bool:
-    return job.starts == starts and job.state in _DUE
+    return job.starts == starts and job.state in DUE
 
 
 def _ignore(_: int) -> None:

@@ -10,21 +10,25 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 from dbos import DBOS, DBOSPortableJSONSerializer
 from sqlalchemy import delete, select
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from ...annotate.engines.ledger_place import LedgerPlace
 from ...annotate.grading import Grader
 from ...judge.case import Judge
 from ...loop.rollout import load_rollout
 from ..config import ServiceConfig
-from ..store.database import Database, now
+from ..store.database import Database
+from ..store.outages import is_outage
 from ..store.tables import Worker
 from .indexing import Index
 from .queue import BUDGETED, QUEUE, TASK, TURN, VERSION, Line, task_queue
+from .recovery import recover
 from .runs import Runs
 from .tasks import Tasks
 from .turns import Turns
@@ -79,11 +83,16 @@ def work(
         threading.Thread(target=_index, args=(Index(database, Runs(runs)), runs, stop), daemon=True).start()
         ready()
         while True:
-            _beat(database, line, name)
+            try:
+                _beat(database, line, name)
+            except (OperationalError, InterfaceError) as error:
+                if not is_outage(error):
+                    raise
+                _LOG.warning("no sign of life could be given: %s", error.orig)
             if stop.wait(_BEAT):
                 break
         DBOS.destroy(workflow_completion_timeout_sec=_GRACE)
-        with database.session() as session:
+        with suppress(OperationalError, InterfaceError), database.session() as session:
             session.execute(delete(Worker).where(Worker.name == name))
     line.close()
 
@@ -122,10 +131,13 @@ def _launch(database: Database, name: str, turns: Turns, tasks: Tasks, task_line
 def _beat(database: Database, line: Line, name: str) -> None:
     """Give a sign of life, and take over what the dead have left."""
     with database.session() as session:
-        session.merge(Worker(name=name, seen_at=now()))
-        living = list(session.scalars(select(Worker.name).where(Worker.seen_at > now() - _LOST)))
+        time = database.time(session)
+        session.merge(Worker(name=name, seen_at=time))
+        living = list(session.scalars(select(Worker.name).where(Worker.seen_at > time - _LOST)))
     if adopted := line.adopt(living):
         _LOG.warning("%d turns of workers that are gone are in line again", adopted)
+    if recovered := recover(database, line):
+        _LOG.warning("%d jobs and tasks that were in no line are in line again", recovered)
 
 
 def _index(index: Index, runs: Path, stop: threading.Event) -> None:

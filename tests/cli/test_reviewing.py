@@ -109,6 +109,23 @@ def test_a_reviewers_key_may_not_make_accounts_or_datasets(environment, serving,
     assert "owner" in error(capsys, "push", other, "--who", "someone-new")
 
 
+def test_passwords_go_into_a_private_file_where_one_is_named(environment, serving, tmp_path, capsys):
+    run, file = run_of(tmp_path, 811), tmp_path / "accounts"
+    told = said(capsys, "push", run, "--who", "fay", "--accounts", file, "--json")
+    name, password = file.read_text().split()
+    assert name == "fay"
+    assert password not in told
+    assert json.loads(told)["accounts"] == [{"username": "fay", "kept_in": str(file)}]
+    assert file.stat().st_mode & 0o077 == 0
+    with httpx.Client(base_url=f"{serving.url}/api/v1") as http:
+        assert http.post("/token", data={"username": "fay", "password": password}).is_success
+    # Those who have an account have none made.
+    assert (
+        json.loads(said(capsys, "push", run, "--who", "fay", "--accounts", file, "--json"))["accounts"] == []
+    )
+    assert file.read_text().split() == ["fay", password]
+
+
 def test_a_dataset_of_another_run(environment, tmp_path, capsys):
     first = json.loads(said(capsys, "push", run_of(tmp_path, 807), "--json"))
     other = make_run(tmp_path / "other", regressions=10, seed=808).path

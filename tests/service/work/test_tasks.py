@@ -1,10 +1,13 @@
 """Commands on runs: what may be started, carried out by a worker, cancelled, and found again after a kill."""
 
+import fcntl
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +44,32 @@ def test_a_task_is_there_before_it_is_answered_for(app: App):
     assert again.json()["id"] == made.json()["id"]
     other = app.client.post("/v1/runs/small/tasks", json={"action": "restore"}, headers=key)
     assert other.json()["id"] != made.json()["id"]
+
+
+def test_the_same_asked_for_by_many_at_once_is_one_task(app: App):
+    start = threading.Barrier(8)
+
+    def ask(only_waiting: bool) -> str:
+        start.wait(30)
+        return app.tasks.create("small", ACTION.validate_python(CURATE), None, only_waiting=only_waiting).id
+
+    with ThreadPoolExecutor(8) as pool:
+        for only_waiting in (False, True):
+            assert len(set(pool.map(ask, [only_waiting] * 8))) == 1
+    assert len(app.client.get("/v1/tasks", headers=app.key(Scope.READ)).json()["items"]) == 1
+
+
+def test_a_task_that_another_worker_has_is_left_to_it(app: App, tmp_path: Path):
+    key = app.key(Scope.JUDGE)
+    task = app.client.post("/v1/runs/small/tasks", json={"action": "pull"}, headers=key).json()["id"]
+    with (tmp_path / "runs" / f".{task}.lock").open("wb") as lock, ThreadPoolExecutor(1) as pool:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        second = pool.submit(app.tasks.carry_out, task)
+        assert app.client.get(f"/v1/tasks/{task}", headers=key).json()["state"] == "queued"
+        app.client.post(f"/v1/tasks/{task}/cancel", headers=key)
+        # It ends although the lock is never given back, and has started nothing.
+        second.result(60)
+    assert not (tmp_path / "tasks" / f"{task}.log").exists()
 
 
 def test_what_leaves_the_house_needs_more_than_judging(app: App):
@@ -92,7 +121,7 @@ def test_no_option_of_a_caller_is_an_option_of_the_command(given: dict[str, Any]
         action = ACTION.validate_python(given)
     except ValidationError:
         return
-    known = {"--repo", "--what", "--size", "--answers", "--who", "--json"}
+    known = {"--repo", "--what", "--size", "--answers", "--who", "--accounts", "--json"}
     words = action.command(Path("/runs/x"))
     assert {word.split("=")[0] for word in words if word.startswith("-")} <= known
     assert all(word.isprintable() for word in words)

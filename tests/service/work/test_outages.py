@@ -1,0 +1,89 @@
+"""What a database that goes away, and whatever else takes work out of its line, does to jobs and tasks."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from firstfault.service.store.outages import is_outage, patient
+from firstfault.service.store.tables import Job
+from firstfault.service.work.actions import ACTION
+from firstfault.service.work.recovery import recover
+from postgres import Postgres, programs
+from service_app import RIGHT, WRONG, App
+from service_running import Service
+from small_run import make_run
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+COUNT = 12_000
+
+
+def test_only_a_database_that_does_not_answer_is_waited_for(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("firstfault.service.store.outages._PAUSE", 0)
+    errors = iter([OperationalError("", {}, sqlite3.OperationalError("database is locked"))] * 3)
+
+    def do() -> str:
+        for error in errors:
+            raise error
+        return "done"
+
+    assert patient(do) == "done"
+    missing = OperationalError("", {}, sqlite3.OperationalError("no such table: jobs"))
+    assert not is_outage(missing)
+    assert not is_outage(ProgrammingError("", {}, Exception()))
+    with pytest.raises(OperationalError):
+        patient(lambda: _raise(missing))
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+@pytest.fixture
+def app(tmp_path: Path, url: str) -> Iterator[App]:
+    with App(tmp_path, url) as app:
+        make_run(tmp_path / "runs" / "small", 2, spare=2)
+        yield app
+
+
+def test_what_is_in_no_line_any_more_is_put_in_line_again(app: App):
+    job = app.post(json.dumps(RIGHT).encode())["id"]
+    ended = app.post(json.dumps(WRONG).encode())["id"]
+    app.work(ended)
+    task = app.tasks.create("small", ACTION.validate_python({"action": "curate"}), None).id
+    assert recover(app.database, app.line) == 0
+    # As a bug, or somebody at the queue's tables, might.
+    client = app.line._client
+    client.cancel_workflows([one.workflow_id for one in client.list_workflows()])
+    assert recover(app.database, app.line) == 2
+    assert {(job, "2"), (task, "")} == app.line.names()
+    assert recover(app.database, app.line) == 0
+    with app.database.session() as session:
+        assert session.get_one(Job, ended).starts == 1
+    # The turn of the earlier start does nothing, should it come back.
+    assert app.work(job)["state"] == "done"
+
+
+def test_a_job_goes_on_when_its_database_was_restarted(tmp_path: Path):
+    folder = programs()
+    if folder is None:
+        pytest.skip("PostgreSQL is not installed")
+    rows = "".join(json.dumps({**(WRONG if n % 2 else RIGHT), "id": f"s-{n}"}) + "\n" for n in range(COUNT))
+    with Postgres(folder) as server, Service(tmp_path / "data", server.database()) as service:
+        job = service.post(rows.encode())["id"]
+        for part in (0.1, 0.3, 0.5):
+            done = 0
+            while done < part * COUNT:
+                answer = service.client.get(f"/v1/jobs/{job}")
+                assert answer.status_code in (200, 503), answer.text
+                done = answer.json()["done"] if answer.status_code == 200 else done
+            server.restart()
+        refused = 0
+        while (answer := service.client.get(f"/v1/jobs/{job}")).status_code == 503:
+            refused += 1
+            assert answer.json()["hint"]
+        found = service.followed(job)
+        assert [one["number"] for one in found] == list(range(COUNT))
+        assert service.job(job)["state"] == "done"
+        assert service.job(job)["faulty"] == COUNT // 2
