@@ -141,14 +141,15 @@ def run(
         report = None
         last = STAGES.index(until or STAGES[-1])
         told = time.monotonic()
-        for place, stage in enumerate(STAGES[: last + 1]):
-            with folder.timed(stage), keeper.during(stage):
-                works[stage]()
-            if place >= _TELLING and (place == last or time.monotonic() - told > _NEWS):
-                report = summarise(config, folder, command=command)
-                write_report(report, path)
-                told = time.monotonic()
-        if folder.restored(name).is_dir():
-            # No new pairs were made, else it would be gone: what was finished after them still is.
-            keeper.finish(before.finished)
+        with keeper.working():
+            for place, stage in enumerate(STAGES[: last + 1]):
+                with folder.timed(stage), keeper.during(stage):
+                    works[stage]()
+                if place >= _TELLING and (place == last or time.monotonic() - told > _NEWS):
+                    report = summarise(config, folder, command=command)
+                    write_report(report, path)
+                    told = time.monotonic()
+            if folder.restored(name).is_dir():
+                # No new pairs were made, else it would be gone: what was finished after them still is.
+                keeper.finish(before.finished)
         return report

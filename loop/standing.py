@@ -42,6 +42,8 @@ class Standing(Record):
     finished: tuple[str, ...] = ()
     stage: str | None = None
     """The one under way."""
+    is_open: bool = False
+    """Whether the run is at work, between stages too."""
     task: str = ""
     """What is being done of it, in words."""
     done: int = 0
@@ -58,7 +60,8 @@ class Standing(Record):
     @property
     def is_alive(self) -> bool:
         """Whether the process that wrote it is not known to have ended."""
-        return self.stage is not None and not Claimant.parse(self.by).is_dead()
+        is_open = self.is_open or self.stage is not None
+        return is_open and not Claimant.parse(self.by).is_dead()
 
     @classmethod
     def read(cls, path: Path) -> Self | None:
@@ -88,6 +91,15 @@ class Keeper:
         now = _now()
         self._standing = Standing(stages=tuple(stages), started_at=now, at=now, by=str(Claimant.new()))
         self._written = 0.0
+
+    @contextmanager
+    def working(self) -> Generator[None]:
+        """Say that the run is at work, until it ends or is broken off."""
+        self._change(is_open=True)
+        try:
+            yield
+        finally:
+            self._change(is_open=False)
 
     @contextmanager
     def during(self, stage: str) -> Generator[None]:

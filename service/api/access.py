@@ -16,8 +16,6 @@ from .refusals import RefusedError
 from .state import state_of
 
 _ORDER = list(Scope)
-COOKIE = "firstfault_key"
-"""Where a browser keeps the key that a person signed in with."""
 _LOCAL = ("localhost", "127.0.0.1", "[::1]", "::1")
 
 
@@ -29,6 +27,14 @@ class Caller(NamedTuple):
     scope: Scope
 
 
+def cookie(request: Request) -> str:
+    """Name the cookie in which a browser keeps the key that a person signed in with.
+
+    Browsers give those of a host to whatever listens there: each port has a name of its own.
+    """
+    return f"firstfault_key_{request.url.port or 0}"
+
+
 async def caller(request: Request) -> Caller:
     """Find out who calls.
 
@@ -36,15 +42,17 @@ async def caller(request: Request) -> Caller:
         RefusedError: If a key is needed and there is none, or one that is unknown or revoked.
     """
     state = state_of(request)
-    sent = _sent(request) or _kept(request)
-    if sent:
-        key = await run_in_threadpool(_find, state.database, sent)
+    sent = _sent(request)
+    given = sent or _kept(request)
+    if given:
+        key = await run_in_threadpool(_find, state.database, given)
         if key is not None:
             return Caller(key.id, Scope(key.scope))
+    # What a browser has kept of another time is no matter where no key is needed.
     if sent or state.needs_keys:
         raise RefusedError(
             HTTPStatus.UNAUTHORIZED,
-            "this API key is unknown or revoked" if sent else "an API key is needed",
+            "this API key is unknown or revoked" if given else "an API key is needed",
             hint="Send Authorization: Bearer KEY; `firstfault key create NAME --scope judge` makes one",
             headers={"www-authenticate": "Bearer"},
         )
@@ -99,7 +107,7 @@ def _kept(request: Request) -> str:
     Raises:
         RefusedError: If another site would change something with it.
     """
-    kept = request.cookies.get(COOKIE, "")
+    kept = request.cookies.get(cookie(request), "")
     origin = request.headers.get("origin")
     is_other = origin is not None and urlsplit(origin).netloc != request.url.netloc
     if kept and request.method not in ("GET", "HEAD") and is_other:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
@@ -31,6 +31,7 @@ from ..work import runs
 from ..work.actions import ACTION
 from ..work.states import OPEN, JobState
 from .rendering import KINDS, asset, page
+from .sign_in import inside
 
 router = APIRouter(include_in_schema=False)
 _MOST_RUNS = 30
@@ -39,13 +40,26 @@ _FORM_BYTES = 4096
 _FOR_GOOD = "public, max-age=31536000, immutable"
 _MOST_TASKS = 10
 _ACTIONS = (
-    ("resume", "Go on", "Go on with the run to its end", Scope.JUDGE),
-    ("curate", "Make pairs", "Make the pairs, anew where reviews have come in since", Scope.JUDGE),
-    ("restore", "Restore", "Restore the variant with the pairs, and measure it", Scope.JUDGE),
-    ("pull", "Pull reviews", "Bring people's answers from Argilla into the run", Scope.JUDGE),
-    ("push", "Ask people", "Send doubtful solutions to Argilla", Scope.ADMIN),
-    ("publish", "Publish", "Publish the set to the Hub, privately", Scope.ADMIN),
+    ("resume", "Go on", "Go on with the run to its end", Scope.JUDGE, ""),
+    ("curate", "Make pairs", "Make the pairs, anew where reviews have come in since", Scope.JUDGE, ""),
+    ("restore", "Restore", "Restore the variant with the pairs, and measure it", Scope.JUDGE, ""),
+    ("pull", "Pull reviews", "Bring people's answers from Argilla into the run", Scope.JUDGE, ""),
+    (
+        "push",
+        "Ask people",
+        "Send doubtful solutions to Argilla",
+        Scope.ADMIN,
+        "Send up to 100 doubtful solutions to Argilla?",
+    ),
+    (
+        "publish",
+        "Publish",
+        "Publish the set to the Hub, privately",
+        Scope.ADMIN,
+        "Publish the set to the Hub, privately?",
+    ),
 )
+"""What can be started: its name, what its button says, what that means, who may, what is asked before."""
 _MOVING = (JobState.QUEUED, JobState.RUNNING)
 
 
@@ -56,10 +70,11 @@ async def viewing(request: Request) -> Caller:
     except RefusedError as error:
         if error.status is not HTTPStatus.UNAUTHORIZED:
             raise
-        back = quote(request.url.path + (f"?{request.url.query}" if request.url.query else ""), safe="")
-        address = f"/login?next={back}"
-        # A part of a page can't lead elsewhere by itself.
+        # A part of a page can't lead elsewhere by itself, and is nothing to come back to.
         is_part = "hx-request" in request.headers
+        here = urlsplit(request.headers.get("hx-current-url", "/") if is_part else str(request.url))
+        back = inside(here.path + (f"?{here.query}" if here.query else ""))
+        address = f"/login?next={quote(back, safe='')}"
         raise RefusedError(
             HTTPStatus.UNAUTHORIZED if is_part else HTTPStatus.SEE_OTHER,
             "an API key is needed",
@@ -83,15 +98,29 @@ def live(request: Request, _: Viewing) -> Response:
 
 
 @router.get("/jobs/{job_id}")
-def job(request: Request, _: Viewing, job_id: str) -> Response:
+def job(request: Request, caller: Viewing, job_id: str) -> Response:
     """Show a job."""
-    return page(request, "job.html.jinja", **_job(request, job_id))
+    return page(request, "job.html.jinja", **_job(request, caller, job_id))
 
 
 @router.get("/jobs/{job_id}/live")
-def job_live(request: Request, _: Viewing, job_id: str) -> Response:
+def job_live(request: Request, caller: Viewing, job_id: str) -> Response:
     """Show what of a job moves."""
-    return page(request, "job_live.html.jinja", **_job(request, job_id))
+    return page(request, "job_live.html.jinja", **_job(request, caller, job_id))
+
+
+@router.post("/jobs/{job_id}/cancel")
+def cancel_job(request: Request, caller: Judging, job_id: str) -> Response:
+    """Stop a job."""
+    state_of(request).jobs.cancel(find_job(request, job_id), caller.key_id)
+    return RedirectResponse(f"/jobs/{quote(job_id)}", 303)
+
+
+@router.post("/jobs/{job_id}/resume")
+def resume_job(request: Request, caller: Judging, job_id: str) -> Response:
+    """Go on with a job that was stopped."""
+    state_of(request).jobs.resume(find_job(request, job_id), caller.key_id)
+    return RedirectResponse(f"/jobs/{quote(job_id)}", 303)
 
 
 @router.get("/runs/{run}")
@@ -117,10 +146,9 @@ def run_live(request: Request, _: Viewing, run: str) -> Response:
 @router.get("/runs/{run}/pictures")
 def pictures(request: Request, _: Viewing, run: str, seen: str = "") -> Response:
     """Show a run's pictures; nothing if they are those that were seen."""
-    shown = _run(request, run)
-    if shown["seen"] == seen and shown["run"].state.value == "running":
+    if seen and seen == _seen(request, run):
         return Response(status_code=204)
-    return page(request, "run_report.html.jinja", **shown)
+    return page(request, "run_report.html.jinja", **_run(request, run))
 
 
 @router.get("/runs/{run}/tasks")
@@ -168,7 +196,10 @@ def static(name: str) -> Response:
 
 def refused(request: Request, error: RefusedError) -> Response:
     """Say no on a page."""
-    shown = page(request, "refusal.html.jinja", error.status.value, refusal=refusal(error), is_outside=True)
+    is_outside = error.status is HTTPStatus.UNAUTHORIZED
+    shown = page(
+        request, "refusal.html.jinja", error.status.value, refusal=refusal(error), is_outside=is_outside
+    )
     shown.headers.update(error.headers)
     return shown
 
@@ -194,10 +225,11 @@ def _live(request: Request) -> dict[str, Any]:
         "workers": workers,
         "folder": state.runs.folder,
         "address": str(request.base_url).rstrip("/"),
+        "needs_keys": state.needs_keys,
     }
 
 
-def _job(request: Request, job_id: str) -> dict[str, Any]:
+def _job(request: Request, caller: Caller, job_id: str) -> dict[str, Any]:
     found = find_job(request, job_id)
     with state_of(request).database.session() as session:
         types = Counts.of(session, Wanted(job=found.id)).error_type
@@ -206,6 +238,8 @@ def _job(request: Request, job_id: str) -> dict[str, Any]:
         "job": shown,
         "types": types,
         "is_moving": shown.state in _MOVING,
+        "may_go_on": shown.state in (JobState.STOPPED, JobState.CANCELLED),
+        "may_judge": may(caller, Scope.JUDGE) and found.run is None,
         "rate": _rate(shown),
     }
 
@@ -228,13 +262,18 @@ def _run(request: Request, name: str) -> dict[str, Any]:
     folder = find_run(request, name)
     found = runs.report(folder)
     shown: dict[str, Any] = report_page.context(found) if found is not None else {"report": None}
-    path = folder.path / runs.JSON_NAME
     return {
         **shown,
         "run": _view(name, request),
         "stages": stage_views(folder),
-        "seen": str(path.stat().st_mtime_ns) if path.is_file() else "",
+        "seen": _seen(request, name),
     }
+
+
+def _seen(request: Request, name: str) -> str:
+    """What a run's pictures depend on."""
+    path = find_run(request, name).path / runs.JSON_NAME
+    return f"{path.stat().st_mtime_ns if path.is_file() else 0}-{_view(name, request).state.value}"
 
 
 def _tasks(request: Request, caller: Caller, name: str) -> dict[str, Any]:

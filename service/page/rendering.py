@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 
 from ...loop.page import TEMPLATES, environment
-from ..api.access import COOKIE
+from ..api.access import cookie
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -26,11 +26,16 @@ _POLICY = (
 
 def page(request: Request, template: str, status: int = 200, **shown: Any) -> Response:
     """Render a page, or a part of one."""
-    whole = {"place": "", "is_outside": False, "has_key": COOKIE in request.cookies, **shown}
+    whole = {"place": "", "is_outside": False, "has_key": cookie(request) in request.cookies, **shown}
     return HTMLResponse(
         _environment().get_template(template).render(whole),
         status,
-        headers={"content-security-policy": _POLICY, "vary": "HX-Request"},
+        headers={
+            "content-security-policy": _POLICY,
+            # Without it browsers don't say whose page a form is on, and the form is refused.
+            "referrer-policy": "same-origin",
+            "vary": "HX-Request",
+        },
     )
 
 

@@ -1,11 +1,12 @@
 """Signing in to the page with an API key, which the browser then keeps."""
 
+from http import HTTPStatus
 from urllib.parse import parse_qs, urlsplit
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from ..api.access import COOKIE, scoped
+from ..api.access import cookie, scoped
 from ..api.refusals import RefusedError
 from ..api.spool import read_body
 from ..store.scope import Scope
@@ -19,14 +20,14 @@ _DAYS = 30
 @router.get("/login")
 def login(request: Request, next: str = "/") -> Response:
     """Ask for a key."""
-    return page(request, "login.html.jinja", is_outside=True, next=_inside(next), refused="")
+    return page(request, "login.html.jinja", is_outside=True, next=inside(next), refused="")
 
 
 @router.post("/login")
 async def sign_in(request: Request) -> Response:
     """Take a key, and keep it in a cookie that scripts and other sites don't get."""
     body = parse_qs((await read_body(request, _BYTES)).decode("utf-8", "replace"))
-    key, back = body.get("key", [""])[0].strip(), _inside(body.get("next", ["/"])[0])
+    key, back = body.get("key", [""])[0].strip(), inside(body.get("next", ["/"])[0])
     # Asked as if it had been sent, so that there is one place that knows what a good key is.
     request.scope["headers"] = [
         (name, value) for name, value in request.scope["headers"] if name not in (b"cookie", b"authorization")
@@ -34,13 +35,13 @@ async def sign_in(request: Request) -> Response:
     try:
         await scoped(Scope.READ)(Request(request.scope))
     except RefusedError as error:
-        status = int(error.status)
-        return page(
-            request, "login.html.jinja", status, is_outside=True, next=back, refused=f"{error}. {error.hint}"
-        )
+        why = "This key is unknown or revoked." if error.status is HTTPStatus.UNAUTHORIZED else f"{error}."
+        return page(request, "login.html.jinja", int(error.status), is_outside=True, next=back, refused=why)
     answer = RedirectResponse(back, 303)
     is_secure = request.url.scheme == "https"
-    answer.set_cookie(COOKIE, key, httponly=True, samesite="strict", secure=is_secure, max_age=_DAYS * 86400)
+    answer.set_cookie(
+        cookie(request), key, httponly=True, samesite="strict", secure=is_secure, max_age=_DAYS * 86400
+    )
     return answer
 
 
@@ -48,12 +49,12 @@ async def sign_in(request: Request) -> Response:
 def leave(request: Request) -> Response:
     """Forget the key."""
     answer = RedirectResponse("/login", 303)
-    answer.delete_cookie(COOKIE)
+    answer.delete_cookie(cookie(request))
     return answer
 
 
-def _inside(address: str) -> str:
-    """An address of this service; a page elsewhere is none."""
+def inside(address: str) -> str:
+    """Return an address of this service; its first page for one elsewhere."""
     parts = urlsplit(address)
     is_ours = address.startswith("/") and not address.startswith(("//", "/\\")) and not parts.netloc
     return address if is_ours and address.isprintable() else "/"

@@ -6,18 +6,21 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import ValidationError
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from ...annotate.steps import bare_step
 from ...datasets.records import ErrorType, Pair, Review, Solution, Verdict, VerdictStatus
 from ...datasets.store import parse_json
 from ...loop import profiled, wording
 from ...loop.aligned import MOST_ROWS, Cell, aligned_rows
+from ...loop.folder import FULL_PRECISION
+from ...loop.models import RESTORED
 from ...loop.page import pair_sides
-from ...loop.report import Regression
+from ...loop.report import Regression, Role
 from ..api.state import state_of
 from ..api.verdicts import case_of, load
 from ..store.search import LARGEST, Counts, Wanted, neighbours
-from ..store.tables import Item, Job
+from ..store.tables import Item, Job, Vote
 from .pages import Viewing
 from .rendering import page
 
@@ -38,6 +41,8 @@ class Row(NamedTuple):
     rationale: str
     has_reviews: bool
     has_pair: bool
+    source: str
+    """Whose it is, where the list is not of one job."""
 
 
 def sought(request: Request) -> Wanted:
@@ -52,11 +57,13 @@ def sought(request: Request) -> Wanted:
         value = given.get(name, "")
         return value if value and value.isprintable() and len(value) <= 200 else None
 
+    # What the list of filters gives where no script has taken it apart.
+    kind_of, _, name = (text("of") or "").partition(":")
     step = number("step", 1)
     status, kind = given.get("status"), given.get("error_type")
     return Wanted(
-        run=text("run"),
-        job=text("job"),
+        run=name if kind_of == "run" else text("run"),
+        job=name if kind_of == "job" else text("job"),
         status=VerdictStatus(status) if status in tuple(VerdictStatus) else None,
         error_type=ErrorType(kind) if kind in tuple(ErrorType) else None,
         first_fault=None if step is None else step - 1,
@@ -78,8 +85,11 @@ def solutions(request: Request, _: Viewing, sought: Sought) -> Response:
         query = sought.within().where(Item.id > after).order_by(Item.id).limit(_AT_ONCE + 1)
         found = session.scalars(query).all()
         last = found[_AT_ONCE - 1].id if len(found) > _AT_ONCE else None
+        shown = found[:_AT_ONCE]
+        sources = {} if sought.job else _sources(session, {item.job_id for item in shown})
+        votes = _votes(session, [item.id for item in shown], sought.judge) if sought.judge else {}
         rows: dict[str, Any] = {
-            "rows": [_row(item) for item in found[:_AT_ONCE]],
+            "rows": [_row(item, sources.get(item.job_id, ""), votes.get(item.id)) for item in shown],
             "query": _address(sought),
             "more": "/solutions" + _address(sought, after=last) if last is not None else "",
         }
@@ -89,18 +99,24 @@ def solutions(request: Request, _: Viewing, sought: Sought) -> Response:
         scopes = session.scalars(
             select(Job).where(Job.done > 0).order_by(Job.created_at.desc()).limit(_MOST_SCOPES)
         ).all()
-    named = [
-        {"id": one.id, "name": f"{one.run}: {one.name}" if one.run else one.name or one.id} for one in scopes
+        chosen = session.get(Job, sought.job) if sought.job else None
+    if chosen is not None and chosen.id not in {one.id for one in scopes}:
+        scopes = [chosen, *scopes]
+    where = _source(chosen) if chosen is not None else sought.run or ""
+    known = dict.fromkeys([*([sought.run] if sought.run else []), *(one.run for one in scopes if one.run)])
+    groups = [
+        ("Runs", [(f"run:{run}", run) for run in known]),
+        ("Parts of runs", [(f"job:{one.id}", _source(one)) for one in scopes if one.run]),
+        ("Jobs", [(f"job:{one.id}", _source(one)) for one in scopes if not one.run]),
     ]
-    where = next((one["name"] for one in named if one["id"] == sought.job), sought.run or "")
     return page(
         request,
         "solutions.html.jinja",
         place="solutions",
         sought=sought,
         counts=counts,
-        scopes=named,
-        scope_name="job",
+        groups=groups,
+        of=f"job:{sought.job}" if sought.job else f"run:{sought.run}" if sought.run else "",
         where=where,
         is_filtered=sought != Wanted(),
         **rows,
@@ -114,6 +130,7 @@ def solution(request: Request, _: Viewing, item: int, sought: Sought) -> Respons
     case = case_of(found)
     with state_of(request).database.session() as session:
         before, after = neighbours(session, sought, found.id)
+        job = session.get_one(Job, found.job_id)
     verdict = Verdict.model_validate(parse_json((found.verdict or "{}").encode()))
     context: dict[str, Any] = parse_json((found.context or "{}").encode())
     pair = _record(Pair, context.get("pair"))
@@ -153,7 +170,11 @@ def solution(request: Request, _: Viewing, item: int, sought: Sought) -> Respons
         pair=pair,
         cells=cells,
         steps_left=max(0, len(case.solution.steps) - len(cells)),
-        roles=wording.ROLES,
+        roles={**wording.ROLES, "quantized": wording.ROLES[_role(case.solution.model)]},
+        job=job.id,
+        run=job.run,
+        part=job.name or job.id,
+        source=_source(job),
         aligned=aligned_rows,
         shaded=profiled.shaded,
         pair_sides=pair_sides,
@@ -178,16 +199,38 @@ def _cells(solution: Solution, fault: int | None) -> list[Cell]:
     return [Cell(at + 1, bare_step(step), state) for at, (step, state) in enumerate(shown)]
 
 
-def _row(item: Item) -> Row:
+def _role(model: str) -> Role:
+    if model == FULL_PRECISION:
+        return "full_precision"
+    return "restored" if model.endswith(RESTORED) else "quantized"
+
+
+def _source(job: Job) -> str:
+    return f"{job.run}: {job.name}" if job.run else job.name or job.id
+
+
+def _sources(session: Session, jobs: set[str]) -> dict[str, str]:
+    return {job.id: _source(job) for job in session.scalars(select(Job).where(Job.id.in_(jobs)))}
+
+
+def _votes(session: Session, items: list[int], judge: str) -> dict[int, Vote]:
+    found = session.scalars(select(Vote).where(Vote.item_id.in_(items), Vote.judge == judge))
+    return {vote.item_id: vote for vote in found}
+
+
+def _row(item: Item, source: str, vote: Vote | None) -> Row:
+    """What a list shows of a solution; found by a judge's vote, what that judge found."""
     context: dict[str, Any] = parse_json((item.context or "{}").encode())
+    found = vote or item
     return Row(
         item=item.id,
         question=case_of(item).problem.question,
-        status=item.status or "",
-        first_fault=item.first_fault,
-        error_type=item.error_type,
+        status=found.status or "",
+        first_fault=found.first_fault,
+        error_type=found.error_type,
         disagree=bool(item.disagree),
-        rationale=item.rationale or "",
+        rationale=item.rationale or "" if vote is None else "",
+        source=source,
         has_reviews=bool(context.get("reviews")),
         has_pair="pair" in context,
     )

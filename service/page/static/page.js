@@ -18,7 +18,7 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape" && typing(event.target)) { event.target.blur(); return; }
-    if (typing(event.target)) return;
+    if (typing(event.target) || (document.querySelector("dialog[open]") && event.key !== "?")) return;
     const named = [...document.querySelectorAll("[data-keys]")]
       .find((element) => element.dataset.keys.split(" ").includes(event.key));
     let done = false;
@@ -30,14 +30,33 @@
   });
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form.filters");
-    if (form) form.requestSubmit();
+    if (!form) return;
+    sessionStorage.setItem("filter", event.target.name);
+    form.requestSubmit();
   });
   document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.dataset.confirm && !confirm(form.dataset.confirm)) { event.preventDefault(); return; }
+    if (!form.matches("form.filters")) return;
     // Addresses that are shared hold what was chosen, and nothing else.
-    if (event.target.matches("form.filters"))
-      for (const field of event.target.elements) if (field.name && !field.value) field.disabled = true;
+    for (const field of form.elements) if (field.name && !field.value) field.disabled = true;
+    const of = form.elements.of;
+    if (of.value) {
+      const [kind, ...rest] = of.value.split(":");
+      const field = Object.assign(document.createElement("input"), { type: "hidden", name: kind, value: rest.join(":") });
+      of.disabled = true;
+      form.prepend(field);
+    }
   });
+  document.addEventListener("htmx:sendError", () => { document.querySelector("#away").hidden = false; });
+  document.addEventListener("htmx:responseError", () => { document.querySelector("#away").hidden = false; });
+  document.addEventListener("htmx:afterOnLoad", () => { document.querySelector("#away").hidden = true; });
   window.addEventListener("pageshow", () => {
+    for (const field of document.querySelectorAll("form.filters input[type=hidden]")) field.remove();
     for (const field of document.querySelectorAll("form.filters :disabled")) field.disabled = false;
+    // Whoever chooses by keys goes on where they were.
+    const chosen = sessionStorage.getItem("filter");
+    sessionStorage.removeItem("filter");
+    if (chosen) document.querySelector(`form.filters [name="${CSS.escape(chosen)}"]`)?.focus();
   });
 })();

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from firstfault.loop.standing import STAGES, Keeper
+from hostile import HANG, Hostile
 from hostile_texts import HOSTILE_TEXTS
 from service_app import RIGHT, WRONG
 from service_running import Service
@@ -93,7 +95,7 @@ def test_solutions_are_walked_by_keys(page: sync_api.Page):
     page.locator("dialog[open]").wait_for()
     page.keyboard.press("Escape")
     page.keyboard.press("/")
-    assert page.evaluate("document.activeElement.name") == "job"
+    assert page.evaluate("document.activeElement.name") == "of"
 
 
 def test_a_choice_is_an_address(page: sync_api.Page):
@@ -115,6 +117,76 @@ def test_the_list_grows_as_it_is_read(page: sync_api.Page, service: Service):
     page.goto(f"/solutions?job={job}")
     while page.locator(".rows a").count() < 120:
         page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+
+
+def swapped(page: sync_api.Page, path: str) -> None:
+    """Wait until a part of the page was put in: it has been when it is asked for the next time."""
+    for _ in range(2):
+        with page.expect_response(path):
+            pass
+
+
+@pytest.mark.parametrize("has_keys", [False, True])
+def test_what_buttons_start_and_stop(browser: sync_api.Browser, tmp_path: Path, has_keys: bool):
+    run = make_run(tmp_path / "runs" / "small", 2, spare=2)
+    more = ("--runs", str(tmp_path / "runs"), *(["--require-keys"] if has_keys else []))
+    made = Service(tmp_path / "data")
+    made.data.mkdir()
+    key = made.key("admin") if has_keys else ""
+    # Held as a run at work holds it: what is started waits, and can be stopped.
+    with run.locked(), Service(tmp_path / "data", more=more) as service:
+        context = browser.new_context(base_url=service.url)
+        page = context.new_page()
+        page.goto("/runs/small")
+        if has_keys:
+            page.get_by_label("API key").fill("wrong")
+            page.get_by_role("button", name="Sign in").click()
+            page.get_by_text("This key is unknown or revoked.").wait_for()
+            page.get_by_label("API key").fill(key)
+            page.get_by_role("button", name="Sign in").click()
+            page.wait_for_url("**/runs/small")
+        page.get_by_role("button", name="Make pairs").click()
+        page.locator("#task-list .state.running").wait_for()
+        # What is typed stays while the list of tasks goes on.
+        page.get_by_label("Repository on the Hub").press_sequentially("me/silver")
+        page.get_by_label("Repository on the Hub").focus()
+        swapped(page, "**/runs/small/tasks")
+        assert page.get_by_label("Repository on the Hub").input_value() == "me/silver"
+        assert page.evaluate("document.activeElement.name") == "repo"
+        page.get_by_role("button", name="Stop").click()
+        page.locator("#task-list .state.cancelled").wait_for()
+        page.on("dialog", lambda dialog: dialog.dismiss())
+        page.get_by_role("button", name="Publish").click()
+        assert page.locator("#task-list li").count() == 1
+        # A run that begins while its page is open is seen at work, and its end too.
+        keeper = Keeper(run.standing_path, STAGES)
+        with keeper.working(), keeper.during("solve"):
+            page.locator("#run .state.running").wait_for()
+        page.locator("#run .state.stopped").wait_for()
+        context.close()
+
+
+def test_a_job_is_stopped_and_gone_on_with(browser: sync_api.Browser, tmp_path: Path):
+    with Hostile(lambda _text, _number: HANG) as endpoint:
+        judge = {"llm": "m", "base_url": endpoint.url, "timeout": 600}
+        (tmp_path / "service.yaml").write_text(
+            json.dumps({"panels": {"p": {"panel": [judge]}}, "panel": "p"})
+        )
+        with Service(tmp_path / "data", config=tmp_path / "service.yaml") as service:
+            job = service.post(json.dumps(RIGHT).encode())["id"]
+            context = browser.new_context(base_url=service.url)
+            page = context.new_page()
+            page.goto(f"/jobs/{job}")
+            page.locator("#job .state.running").wait_for()
+            # Focus outlives the part of the page that moves.
+            page.get_by_role("link", name="Its solutions").focus()
+            swapped(page, f"**/jobs/{job}/live")
+            assert page.evaluate("document.activeElement.id") == "all"
+            page.get_by_role("button", name="Stop").click()
+            page.locator("#job .state.cancelled").wait_for()
+            page.get_by_role("button", name="Go on").click()
+            page.locator("#job .state.running, #job .state.queued").wait_for()
+            context.close()
 
 
 @pytest.mark.parametrize("size", SIZES)
