@@ -56,17 +56,17 @@ def judge_items(items: Sequence[ItemCase], panel: PanelJudge, asked: Sequence[Me
         panel: Made of the members. One judge speaks for itself.
         asked: The members.
     """
-    cases = [item.case for item in items if item.case is not None]
-    found = {verdict.solution_id: verdict for verdict in panel.judge(cases)}
-    prices = {key: price(verdict, asked) for key, verdict in found.items()}
-    verdicts = {key: verdict.votes[0] if len(asked) == 1 else verdict for key, verdict in found.items()}
+    # By place: the id of a solution may stand twice, also with other steps.
+    places = [place for place, item in enumerate(items) if item.case is not None]
+    found = dict(zip(places, panel.judge([one.case for one in items if one.case is not None]), strict=True))
+    prices = {place: price(verdict, asked) for place, verdict in found.items()}
+    verdicts = {place: one.votes[0] if len(asked) == 1 else one for place, one in found.items()}
     costs = any(member.chat is not None for member in asked)
     rows: list[Judged] = []
-    for item in items:
-        key = item.case.solution.id if item.case is not None else ""
-        row = verdict_row(item, verdicts.get(key))
+    for place, item in enumerate(items):
+        row = verdict_row(item, verdicts.get(place))
         if costs:
-            row |= spent_row(verdicts.get(key), prices.get(key))
+            row |= spent_row(verdicts.get(place), prices.get(place))
         rows.append(Judged.model_validate(row))
     unasked = [verdict for verdict in verdicts.values() if is_unasked(verdict)]
     return Judging(rows, len(unasked), why_unasked(unasked))

@@ -11,11 +11,15 @@ from ..annotate.engines.vllm_server import Served, VLLMServer, find_served, serv
 from ..annotate.engines.vllm_support import unserved, unserved_bits
 from ..annotate.prompts import PromptFormat
 from ..datasets.errors import ConfigError
+from ..datasets.records import content_id
 from ..quant.formats.loading import load_unpacked
 from ..quant.recipes import Recipe
 from .installing import made
 from .journal import BatchEngine
 from .progress import Reporter
+
+_WEIGHTS = (".safetensors", ".bin")
+_CONFIGS = ("config.json", "adapter_config.json", "tokenizer.json", "tokenizer_config.json")
 
 
 class Wanted(NamedTuple):
@@ -28,6 +32,27 @@ class Wanted(NamedTuple):
     batch_size: int = 128
     """Rows that transformers decodes together."""
     prompt_format: PromptFormat = PromptFormat()
+
+    def fingerprint(self) -> str:
+        """Tell this very model from one that had its name before: by its files, their sizes and times.
+
+        Not by what is in them, which takes long to read of a large model.
+        """
+        return model_fingerprint(self.folder, self.adapter)
+
+
+def model_fingerprint(*folders: Path | None) -> str:
+    """Tell models apart by their files; a folder that is not here is told by its name."""
+    seen: list[object] = []
+    for folder in folders:
+        if folder is None or not folder.is_dir():
+            seen.append(str(folder))
+            continue
+        # Not cards and accounts, which are written beside it later.
+        files = sorted(path for path in folder.iterdir() if path.suffix in _WEIGHTS or path.name in _CONFIGS)
+        stats = [(path, path.stat()) for path in files]
+        seen.append([(path.name, stat.st_size, stat.st_mtime_ns) for path, stat in stats])
+    return content_id("m", seen)
 
 
 def open_engine(

@@ -84,11 +84,18 @@ class JournaledEngine:
         engine: What does the work.
         journal: Where finished batches are kept.
         done: Told the number of completions after every batch, done now or before.
+        model: What tells the engine's model from another one of its name.
     """
 
     def __init__(
-        self, engine: BatchEngine, journal: Journal, done: Callable[[int], None] | None = None
+        self,
+        engine: BatchEngine,
+        journal: Journal,
+        done: Callable[[int], None] | None = None,
+        *,
+        model: str = "",
     ) -> None:
+        self._model = model
         self._engine = engine
         self._journal = journal
         self._done = done
@@ -104,7 +111,7 @@ class JournaledEngine:
         places: dict[str, list[int]] = {}
         for place, batch in enumerate(batches):
             # Keys of prompts are the caller's names for them and no part of the work.
-            content = [self.name, sampling.model_dump(), [prompt[1:] for prompt in batch]]
+            content = [self.name, self._model, sampling.model_dump(), [prompt[1:] for prompt in batch]]
             key = hashlib.sha256(json.dumps(content).encode()).hexdigest()
             places.setdefault(key, []).append(place)
         missing = [key for key in places if key not in self._journal]

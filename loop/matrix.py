@@ -24,6 +24,7 @@ from ..restore.preference import train
 from ..restore.restoration import Measured, Restoration, solved, stated_licence
 from ..restore.sources import Origin, misfits
 from .benchmark import CAPABILITY
+from .engines import model_fingerprint
 from .few_shot import refuse_held_out
 from .gating import BeforeAfter, Gatekeeper, Placed
 from .journal import Journal, JournaledEngine
@@ -238,7 +239,8 @@ class Matrix:
                 prompt_format=self._config.prompt,
                 unpack=load_unpacked,
             )
-            journaled = JournaledEngine(engine, Journal(journal), done)
+            model = model_fingerprint(checkpoint, adapter)
+            journaled = JournaledEngine(engine, Journal(journal), done, model=model)
             form = self._config.prompt.answer
             solutions = solve(journaled, problems, self._config.sampling, grader, form=form)
         write_records(out, solutions)

@@ -96,7 +96,8 @@ class Models:
         """An engine whose finished batches are kept in a journal, or by the executor."""
         if self.executor is not None:
             return SpreadEngine(self.executor, self.loading(name), journal.stage, done)
-        return JournaledEngine(self.load(name), journal, done)
+        model = self.loading(name).wanted.fingerprint()
+        return JournaledEngine(self.load(name), journal, done, model=model)
 
     def loading(self, name: str) -> Loading:
         """How any process loads a model."""

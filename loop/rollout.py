@@ -8,6 +8,7 @@ from ..annotate.engines.engine import Sampling
 from ..annotate.grading import Grader
 from ..datasets.errors import ConfigError
 from ..judge.case import Judge
+from .engines import model_fingerprint
 from .executors.generating import Loading
 from .folder import FULL_PRECISION
 from .threads import use_threads
@@ -85,7 +86,7 @@ class FileRollout:
 
     def described(self) -> object:
         """All that its verdicts depend on."""
-        return [str(self.model), self.max_tokens, self.processors]
+        return [model_fingerprint(self.model), self.max_tokens, self.processors]
 
     def __call__(self, grader: Grader, stack: ExitStack) -> Judge:
         """Load the model.

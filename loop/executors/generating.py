@@ -57,7 +57,8 @@ class Loading:
     def described(self) -> object:
         """All that completions depend on."""
         prompt = self.wanted.prompt_format.model_dump(mode="json")
-        return [self.wanted.name, self.config.name, self.wanted.batch_size, self.threads, prompt]
+        model = [self.wanted.name, self.wanted.fingerprint()]
+        return [*model, self.config.name, self.wanted.batch_size, self.threads, prompt]
 
     def opened(self, stack: ExitStack) -> Engine:
         """Load the model, or start its server, until the stack is closed."""

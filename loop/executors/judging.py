@@ -45,6 +45,17 @@ class MakeRollout(Protocol):
         ...
 
 
+_MANNERS = {
+    "concurrency",
+    "requests_per_minute",
+    "tokens_per_minute",
+    "timeout",
+    "retries",
+    "api_key_env",
+}
+"""How an endpoint is asked, which changes no answer: whoever asks more slowly goes on where they were."""
+
+
 @dataclass(frozen=True)
 class Panel:
     """A panel that any process can make.
@@ -74,10 +85,14 @@ class Panel:
 
     def described(self) -> object:
         """All that verdicts depend on: not what they may cost, nor where answers are kept."""
-        without = {"budget", "ledger", "injected", "shard_size", "calibration"}
+        without = {"budget", "ledger", "injected", "shard_size", "calibration", "panel"}
         calibration = self.config.calibration
+        members = [
+            one if isinstance(one, str) else one.model_dump(mode="json", exclude=_MANNERS)
+            for one in self.config.panel
+        ]
         return {
-            "judge": self.config.model_dump(mode="json", exclude=without),
+            "judge": {**self.config.model_dump(mode="json", exclude=without), "panel": members},
             "calibration": file_sha256(calibration) if calibration is not None else None,
             "rollout": self.rollout.described() if self._has_model else None,
         }

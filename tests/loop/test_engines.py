@@ -156,3 +156,17 @@ def test_the_interpreter_of_a_configuration_is_relative_to_it_and_stays_a_link(t
     (tmp_path / "v" / "bin").mkdir(parents=True)
     (tmp_path / "v" / "bin" / "python").symlink_to("/bin/sh")
     assert read_config(tmp_path / "run.yaml").engine.python == tmp_path / "v" / "bin" / "python"
+
+
+def test_a_model_is_told_from_another_that_had_its_name(tmp_path: Path):
+    (tmp_path / "model.safetensors").write_bytes(b"one")
+    (tmp_path / "config.json").write_text("{}")
+    wanted = Wanted("m", tmp_path)
+    first = wanted.fingerprint()
+    (tmp_path / "README.md").write_text("a card, written later")
+    assert wanted.fingerprint() == first
+    (tmp_path / "model.safetensors").write_bytes(b"two, and longer")
+    assert wanted.fingerprint() != first
+    assert Wanted("m", tmp_path, tmp_path).fingerprint() != wanted.fingerprint()
+    assert (
+    )

@@ -81,3 +81,11 @@ def test_progress_counts_work_done_before_too(tmp_path: Path):
     for _ in range(2):
         list(JournaledEngine(Echo(), journal, counts.append).generate(PROMPTS, Sampling()))
     assert counts == [2, 2, 2, 1] * 2
+
+
+def test_another_model_of_the_same_name_is_asked_anew(tmp_path: Path):
+    path, second, third = tmp_path / "work.jsonl", Echo(), Echo()
+    list(JournaledEngine(Echo(), Journal(path), model="m-1").generate(PROMPTS, Sampling()))
+    list(JournaledEngine(second, Journal(path), model="m-2").generate(PROMPTS, Sampling()))
+    list(JournaledEngine(third, Journal(path), model="m-1").generate(PROMPTS, Sampling()))
+    assert (second.done, third.done) == (4, 0)

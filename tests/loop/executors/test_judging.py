@@ -226,3 +226,14 @@ def test_a_command_that_is_killed_goes_on_where_it_was(tmp_path: Path, nodes):
 def test_what_a_cluster_is_given_shows_no_password():
     panel = Panel(JudgeConfig(), "postgresql://me:s3cr@host/db", FileRollout(None, 512))
     assert "s3cr" not in repr(panel) + repr(JudgeItems(panel))
+
+
+def test_who_asks_more_slowly_goes_on_where_they_were():
+    def described(**more: object) -> object:
+        config = JudgeConfig.model_validate({"panel": ["symbolic", {"llm": "m", **more}]})
+        return Panel(config, "postgresql://h/d", FileRollout(None, 512)).described()
+
+    slow = {"concurrency": 2, "requests_per_minute": 60, "timeout": 9, "retries": 20, "api_key_env": "MINE"}
+    assert described(**slow) == described()
+    for other in ({"temperature": 0.5}, {"samples": 3}, {"max_tokens": 9}, {"llm": "other"}):
+        assert described(**other) != described()
