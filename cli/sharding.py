@@ -45,7 +45,8 @@ def judge_in_shards(
         keep: Whether shards stay once they are written into the file.
 
     Returns:
-        The number of items, by status too, and where they are.
+        The number of items, by status too, where they are, and how many shards the same command does again,
+        since an endpoint did not answer.
 
     Raises:
         ConfigError: If the panel can't be asked there, or may cost money that nobody agreed to.
@@ -83,22 +84,31 @@ def judge_in_shards(
                 counts[row.status.value] += 1
                 yield json.dumps(row.row(), ensure_ascii=False) + "\n"
 
+    failed = len(shards.failed())
     if _is_file(out):
         with replacing(Path(out)) as temporary, temporary.open("w", encoding="utf-8") as written:
             written.writelines(lines())
-        if not keep:
+        if not keep and not failed:
             shards.remove()
     else:
         for _ in lines():
             pass
-    return {"items": counts.total(), **counts, "out": out}
+    return {
+        "items": counts.total(),
+        **counts,
+        "out": out,
+        **({"shards_to_ask_again": failed} if failed else {}),
+    }
 
 
 def said(result: dict[str, Any]) -> str:
     """Say the result of judging a file."""
     counts = sorted(((result.get(name, 0), name) for name in _STATUSES), reverse=True)
     shown = ", ".join(f"{count} {name}" for count, name in counts if count)
-    return f"{result['items']} solutions: {shown}. {result['out']}"
+    told = f"{result['items']} solutions: {shown}. {result['out']}"
+    if again := result.get("shards_to_ask_again"):
+        told += f"\nNo answer came to some, in {again} shards: the same command asks again."
+    return told
 
 
 def _is_file(out: str) -> bool:

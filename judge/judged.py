@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from ..datasets.records import ErrorType, Record, Usage, VerdictStatus
 from .item import ItemCase
-from .llm import is_unasked, why_unasked
+from .llm import is_unanswered, is_unasked, why_unasked
 from .members import Member, price
 from .panel import PanelJudge
 from .processbench import spent_row, verdict_row
@@ -46,6 +46,8 @@ class Judging(NamedTuple):
     """How many solutions were not judged, because something ended the asking."""
     why: str
     """What did."""
+    failed: int
+    """How many lack a vote, because an endpoint did not answer."""
 
 
 def judge_items(items: Sequence[ItemCase], panel: PanelJudge, asked: Sequence[Member]) -> Judging:
@@ -69,4 +71,5 @@ def judge_items(items: Sequence[ItemCase], panel: PanelJudge, asked: Sequence[Me
             row |= spent_row(verdicts.get(place), prices.get(place))
         rows.append(Judged.model_validate(row))
     unasked = [verdict for verdict in verdicts.values() if is_unasked(verdict)]
-    return Judging(rows, len(unasked), why_unasked(unasked))
+    failed = sum(is_unanswered(verdict) for verdict in found.values())
+    return Judging(rows, len(unasked), why_unasked(unasked), failed)

@@ -36,6 +36,12 @@ def is_unasked(verdict: Verdict) -> bool:
     return here or any(is_unasked(vote) for vote in verdict.votes)
 
 
+def is_unanswered(verdict: Verdict) -> bool:
+    """Whether a verdict, or a vote behind it, is missing because an endpoint gave no answer."""
+    here = verdict.reason is not None and verdict.reason.startswith(_ENDINGS[Ending.FAILED])
+    return here or any(is_unanswered(vote) for vote in verdict.votes)
+
+
 def why_unasked(verdicts: Iterable[Verdict]) -> str:
     """Return the reason of the first verdict that is missing because something ended the asking."""
     for verdict in verdicts:

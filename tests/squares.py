@@ -11,7 +11,7 @@ from pathlib import Path
 
 from firstfault.datasets.errors import ConfigError
 from firstfault.datasets.records import Record
-from firstfault.loop.executors.executor import Do
+from firstfault.loop.executors.executor import Do, Done
 from firstfault.loop.executors.shards import Item
 
 _PATIENCE = 120.0
@@ -34,6 +34,8 @@ class Square:
     """The process dies over this number, for as many times as `deaths` says."""
     deaths: int = 0
     refused: int = -1
+    absent: int = -1
+    """The shard of this number is to be done again."""
     stillborn: int = 0
     """So many processes die when they are given it; -1: all lack what it needs."""
     seconds: float = 0.0
@@ -55,7 +57,7 @@ class Square:
             self._note(f"on:{os.environ.get('CUDA_VISIBLE_DEVICES', 'none')}")
         yield self._do
 
-    def _do(self, items: Sequence[Item]) -> list[Squared]:
+    def _do(self, items: Sequence[Item]) -> Done[Squared]:
         time.sleep(self.seconds)
         end = time.monotonic() + _PATIENCE
         while sum(name.startswith("on:") for name in self.done()) < self.devices:
@@ -70,7 +72,8 @@ class Square:
                 self._note("died")
                 os.kill(os.getpid(), signal.SIGKILL)
             self._note(str(number))
-        return [Squared(number=one["number"], square=one["number"] ** self.power) for one in items]
+        squared = [Squared(number=one["number"], square=one["number"] ** self.power) for one in items]
+        return Done(squared, failed=any(one["number"] == self.absent for one in items))
 
     def __reduce__(self) -> tuple:
         return _arrive, (os.getpid(), self.__dict__)

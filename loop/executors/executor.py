@@ -7,7 +7,8 @@ the shards are the same wherever they are done, and one that is there is never d
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import islice
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
+from uuid import uuid4
 
 from ...annotate.engines.endpoint import Budget
 from ...annotate.engines.spending import Spending
@@ -16,7 +17,17 @@ from ...datasets.records import Record
 from .shards import Item, R, Shard, Shards
 
 T = TypeVar("T")
-Do = Callable[[Sequence[Item]], list[R]]
+
+
+class Done(NamedTuple, Generic[R]):
+    """What came of a shard's items."""
+
+    records: Sequence[R]
+    failed: bool = False
+    """Whether something was not to be had this time, so that it is to be done again another time."""
+
+
+Do = Callable[[Sequence[Item]], Done[R]]
 """Makes records of a shard's items."""
 
 
@@ -99,7 +110,13 @@ def cut(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 def shards_of(executor: Executor, stage: str, kind: type[R]) -> Shards[R]:
     """Where an executor keeps a stage's shards."""
-    return Shards(f"{executor.place.rstrip('/')}/{stage}".rstrip("/"), kind)
+    return Shards(f"{executor.place.rstrip('/')}/{stage}".rstrip("/"), kind, uuid4().hex[:12])
+
+
+def make(shards: Shards[R], shard: Shard, do: Do[R], items: Sequence[Item]) -> None:
+    """Do a shard and keep what comes of it."""
+    done = do(items)
+    shards.write(shard, done.records, failed=done.failed)
 
 
 def plan(shards: Shards[R], work: Work[R], cuts: Iterable[Sequence[Item]]) -> Iterator[Planned]:
@@ -108,14 +125,14 @@ def plan(shards: Shards[R], work: Work[R], cuts: Iterable[Sequence[Item]]) -> It
     Raises:
         ConfigError: If they are of other work.
     """
-    there = shards.finished()
+    there, failed = shards.finished(), shards.failed()
     described = work.described()
     for number, items in enumerate(cuts):
         shard = Shard.of(number, items, described)
         key = there.pop(number, None)
         if key not in (None, shard.key):
             raise _other_work(shards, number)
-        yield Planned(shard, items, key is not None)
+        yield Planned(shard, items, key is not None and shard.stem not in failed)
     if there:
         raise _other_work(shards, min(there))
 

@@ -16,7 +16,7 @@ from ...datasets.records import Finish, Record, content_id
 from ..engines import Wanted, open_engine
 from ..progress import Reporter
 from ..threads import use_threads
-from .executor import Do, Executor, shards_of
+from .executor import Do, Done, Executor, shards_of
 from .shards import Item
 
 _ROUNDS = 4
@@ -96,11 +96,11 @@ class Generate:
         with ExitStack() as stack:
             engine = self.loading.opened(stack)
 
-            def do(items: Sequence[Item]) -> list[Completed]:
+            def do(items: Sequence[Item]) -> Done[Completed]:
                 # A shard is one batch of the engine's; it cuts it into the same again.
                 prompts = [Prompt(one["key"], one["question"], one["prefix"]) for one in items]
                 done = engine.generate(prompts, self.sampling)
-                return [Completed.model_validate(one._asdict()) for one in done]
+                return Done([Completed.model_validate(one._asdict()) for one in done])
 
             yield do
 

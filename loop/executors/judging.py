@@ -15,11 +15,11 @@ from ...datasets.store import file_sha256
 from ...judge.case import Case, Judge
 from ...judge.config import JudgeConfig
 from ...judge.judged import Judged, judge_items
-from ...judge.llm import is_unasked, why_unasked
+from ...judge.llm import is_unanswered, is_unasked, why_unasked
 from ...judge.members import Member, assemble, members
 from ...judge.panel import PanelJudge
 from ...judge.processbench import read_item, read_item_rows
-from .executor import Do, Executor
+from .executor import Do, Done, Executor
 from .shards import Item
 
 
@@ -164,11 +164,11 @@ class JudgeItems:
         """Make the judges."""
         with self.panel.opened() as (judge, asked):
 
-            def do(items: Sequence[Item]) -> list[Judged]:
+            def do(items: Sequence[Item]) -> Done[Judged]:
                 read = [read_item(one["row"], one["place"], f"item {one['place']}", {}) for one in items]
                 found = judge_items(read, judge, asked)
                 _see_all_asked(found.unasked, found.why)
-                return found.rows
+                return Done(found.rows, failed=found.failed > 0)
 
             yield do
 
@@ -200,11 +200,11 @@ class JudgeCases:
         """Make the judges."""
         with self.panel.opened() as (judge, _):
 
-            def do(items: Sequence[Item]) -> list[Verdict]:
+            def do(items: Sequence[Item]) -> Done[Verdict]:
                 verdicts = list(judge.judge([_case(item) for item in items]))
                 unasked = [verdict for verdict in verdicts if is_unasked(verdict)]
                 _see_all_asked(len(unasked), why_unasked(unasked))
-                return verdicts
+                return Done(verdicts, failed=any(is_unanswered(one) for one in verdicts))
 
             yield do
 

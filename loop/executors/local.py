@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 
 from ...annotate.engines.endpoint import Budget
-from .executor import Do, Work, plan, shards_of
+from .executor import Do, Work, make, plan, shards_of
 from .shards import Item, R, Shard, absolute
 
 
@@ -31,5 +31,7 @@ class LocalExecutor:
             for shard, items, is_done in plan(shards, work, cuts):
                 if not is_done:
                     do = do or stack.enter_context(work.opened())
-                    shards.write(shard, do(items))
+                    make(shards, shard, do, items)
                 yield shard
+        # What another executor has left.
+        shards.remove_items()

@@ -26,7 +26,7 @@ from ...annotate.engines.spending import Spending
 from ...datasets import errors
 from ...datasets.errors import ConfigError, FirstFaultError
 from .account import SharedSpending
-from .executor import Do, Work, plan, shards_of
+from .executor import Do, Work, make, plan, shards_of
 from .shards import Item, R, Shard, Shards, absolute
 
 _INSTALL = 'Install it, here and on all nodes: pip install "firstfault[ray]"'
@@ -78,7 +78,7 @@ class RayExecutor:
     @property
     def is_here(self) -> bool:
         """Whether the cluster is this machine alone."""
-        return len([node for node in _ray().nodes() if node["Alive"]]) < 2
+        return self._address is None
 
     def spending(self, budget: Budget) -> Spending | None:
         """Count what all processes together spend, where that matters."""
@@ -98,6 +98,7 @@ class RayExecutor:
                 shards.write_items(shard, items)
                 missing.append(shard._asdict())
         if not missing:
+            shards.remove_items()
             return
         resources = cast(Mapping[str, float], ray.cluster_resources())
         on_accelerator = work.wants_accelerator and resources.get("GPU", 0) >= 1
@@ -113,17 +114,26 @@ class RayExecutor:
             # At least, at most, and to start with: what the cluster has room for now; it may grow.
             concurrency=(1, len(missing), max(1, min(len(missing), int(free)))),
         )
+        refused = None
         try:
             for row in data.iter_rows():
                 if row["error"]:
-                    raise _raised(row["error"], row["message"], row["hint"])
+                    # Not raised here: what the traceback holds would go on after Ray is shut down.
+                    refused = _raised(row["error"], row["message"], row["hint"])
+                    break
                 yield Shard(row["number"], row["key"], row["size"])
         except ray.exceptions.RayActorError as error:
             raise ConfigError(
                 f"the workers of the cluster don't start: {' '.join(str(error).split())[:300]}",
                 hint="Install the same versions of Python, Ray and firstfault on all nodes.",
             ) from None
+        finally:
+            _stop(data)
+        if refused is not None:
+            raise refused
         shards.remove_items()
+        # By another driver, started at the same time, in another way.
+        shards.finished()
 
 
 class _Worker:
@@ -151,7 +161,16 @@ class _Worker:
         with self._shards.tried(shard):
             if self._do is None:
                 self._do = self._stack.enter_context(self._work.opened())
-            self._shards.write(shard, self._do(self._shards.read_items(shard)))
+            make(self._shards, shard, self._do, self._shards.read_items(shard))
+
+
+def _stop(data: Any) -> None:
+    """End what goes through a dataset, before Ray does: its thread would end this process, without a word."""
+    running = data._current_executor
+    if running is not None:
+        running.shutdown(force=True)
+        if running.is_alive():
+            running.join(_SECONDS)
 
 
 def _ray() -> Any:

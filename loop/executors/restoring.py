@@ -17,7 +17,7 @@ from ..matrix_folder import MatrixFolder
 from ..matrix_row import Row, choose, rows_json
 from ..progress import Reporter
 from ..threads import use_threads
-from .executor import Do, Executor, Work, shards_of
+from .executor import Do, Done, Executor, Work, shards_of
 from .shards import Item, R, Shard
 
 
@@ -62,10 +62,10 @@ class Compare(_Restoring):
         matrix = self.matrix()
         models = {model.name: model for model in self.config.models}
 
-        def do(items: Sequence[Item]) -> list[Compared]:
+        def do(items: Sequence[Item]) -> Done[Compared]:
             for item in items:
                 matrix.compare(models[item["model"]])
-            return [Compared(model=item["model"]) for item in items]
+            return Done([Compared(model=item["model"]) for item in items])
 
         yield do
 
@@ -85,11 +85,13 @@ class RestoreRows(_Restoring):
         models = {model.name: model for model in self.config.models}
         datasets = {dataset.name: dataset for dataset in self.config.datasets}
 
-        def do(items: Sequence[Item]) -> list[Row]:
-            return [
-                matrix.row(models[one["model"]], datasets[one["dataset"]], one["seed"], self.read)
-                for one in items
-            ]
+        def do(items: Sequence[Item]) -> Done[Row]:
+            return Done(
+                [
+                    matrix.row(models[one["model"]], datasets[one["dataset"]], one["seed"], self.read)
+                    for one in items
+                ]
+            )
 
         yield do
 

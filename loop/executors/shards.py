@@ -5,7 +5,10 @@ what was done with what, so that a list of names tells what need not be done aga
 for the result of other work:
 
     shard-00012.8c1f30a94b7d.parquet
-    items/shard-00012.8c1f30a94b7d.json     what other machines are to work on, until they have
+    _items/1f0c.../shard-00012.8c1f30a94b7d.json     what other machines are to work on, until they have
+    _failed/shard-00012.8c1f30a94b7d                 it is to be done again: an endpoint did not answer
+
+Readers of Parquet folders pass over names that begin with a line.
 """
 
 import hashlib
@@ -76,9 +79,11 @@ class Shards(Generic[R]):
 
     url: str
     kind: type[R]
+    driver: str = ""
+    """Whose items these are: several may work at the same place, and each takes away its own."""
 
     def finished(self) -> dict[int, str]:
-        """Return the keys of the shards that are there, by number.
+        """Return the keys of the shards that are there, by number; also of those that are to be done again.
 
         Raises:
             ConfigError: If the folder can't be read.
@@ -104,11 +109,34 @@ class Shards(Generic[R]):
         with self._explained():
             fs, root = self._opened()
             fs.invalidate_cache()
-            return bool(fs.exists(f"{root}/{shard.stem}.parquet"))
+            there = bool(fs.exists(f"{root}/{shard.stem}.parquet"))
+            return there and not fs.exists(f"{root}/_failed/{shard.stem}")
 
-    def write(self, shard: Shard, records: Sequence[R]) -> None:
-        """Keep a shard's records; they are there as a whole when this returns."""
+    def write(self, shard: Shard, records: Sequence[R], *, failed: bool = False) -> None:
+        """Keep a shard's records; they are there as a whole when this returns.
+
+        Args:
+            shard: Which.
+            records: All of them.
+            failed: Whether some stand for what was not to be had, so that the shard is to be done again.
+        """
+        mark = f"_failed/{shard.stem}"
+        if failed:
+            self._put(mark, b"")
         self._put(f"{shard.stem}.parquet", parquet_bytes(records, self.kind))
+        if not failed:
+            self._remove(mark)
+
+    def failed(self) -> set[str]:
+        """Name the shards that are to be done again."""
+        with self._explained():
+            fs, root = self._opened()
+            fs.invalidate_cache()
+            try:
+                names = cast(list[str], fs.ls(f"{root}/_failed", detail=False))
+            except FileNotFoundError:
+                names = []
+        return {name.rstrip("/").rpartition("/")[2] for name in names}
 
     def read(self, shard: Shard) -> list[R]:
         """Read a finished shard's records.
@@ -124,13 +152,13 @@ class Shards(Generic[R]):
 
     def write_items(self, shard: Shard, items: Sequence[Item]) -> None:
         """Keep what other machines are to work on."""
-        self._put(f"items/{shard.stem}.json", sendable(items))
+        self._put(f"_items/{self.driver}/{shard.stem}.json", sendable(items))
 
     def read_items(self, shard: Shard) -> list[Item]:
         """Read what is to be worked on."""
         with self._explained():
             fs, root = self._opened()
-            return json.loads(cast(bytes, fs.cat_file(f"{root}/items/{shard.stem}.json")))
+            return json.loads(cast(bytes, fs.cat_file(f"{root}/_items/{self.driver}/{shard.stem}.json")))
 
     @contextmanager
     def tried(self, shard: Shard) -> Generator[None]:
@@ -139,16 +167,16 @@ class Shards(Generic[R]):
         Raises:
             InputError: If `MOST_TRIES` did.
         """
-        name = f"tries/{shard.stem}/{uuid4().hex}"
+        name = f"_tries/{shard.stem}/{uuid4().hex}"
         with self._explained():
             fs, root = self._opened()
             fs.invalidate_cache()
-            folder = f"{root}/tries/{shard.stem}"
+            folder = f"{root}/_tries/{shard.stem}"
             died = len(fs.ls(folder, detail=False)) if fs.exists(folder) else 0
         if died >= MOST_TRIES:
             raise InputError(
                 f"{self.url}: shard {shard.number}: {died} processes died over it",
-                hint=f"Ray's logs say of what. Its items are in items/{shard.stem}.json.",
+                hint=f"Ray's logs say of what. Its items are in _items/{self.driver}/{shard.stem}.json.",
             )
         self._put(name, b"")
         try:
@@ -158,12 +186,17 @@ class Shards(Generic[R]):
 
     def forget_tries(self) -> None:
         """Forget which shards processes died over."""
-        self._remove("tries")
+        self._remove("_tries")
 
     def remove_items(self) -> None:
-        """Forget what was to be worked on."""
-        self._remove("items")
-        self._remove("tries")
+        """Forget what was to be worked on, but not what other drivers are at."""
+        self._remove(f"_items/{self.driver}")
+        self._remove("_tries")
+        with self._explained():
+            fs, root = self._opened()
+            fs.invalidate_cache()
+            if fs.exists(f"{root}/_items") and not fs.ls(f"{root}/_items", detail=False):
+                fs.rm(f"{root}/_items", recursive=True)
 
     def remove(self) -> None:
         """Forget all shards."""

@@ -168,5 +168,3 @@ def test_a_model_is_told_from_another_that_had_its_name(tmp_path: Path):
     (tmp_path / "model.safetensors").write_bytes(b"two, and longer")
     assert wanted.fingerprint() != first
     assert Wanted("m", tmp_path, tmp_path).fingerprint() != wanted.fingerprint()
-    assert (
-    )

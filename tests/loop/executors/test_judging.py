@@ -237,3 +237,34 @@ def test_who_asks_more_slowly_goes_on_where_they_were():
     assert described(**slow) == described()
     for other in ({"temperature": 0.5}, {"samples": 3}, {"max_tokens": 9}, {"llm": "other"}):
         assert described(**other) != described()
+
+
+def test_what_an_endpoint_gave_no_answer_to_is_asked_for_again(tmp_path: Path, capsys):
+    wanted = {"down": True}
+
+    def plan(text: str, _number: int) -> Act:
+        is_lost = wanted["down"] and "What is 2 " in text
+        return Act(500) if is_lost else Act(content=reply_text(1, None))
+
+    rows = [{"id": str(n), "problem": f"What is {n} + 1?", "steps": [f"It is {n + 1}"]} for n in range(4)]
+    file = tmp_path / "solutions.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with Hostile(plan) as server:
+        members = f"[{{llm: m, base_url: '{server.url}', retries: 0}}]"
+        config = panel(tmp_path / "judge.yaml", members)
+        config.write_text(config.read_text().replace("shard_size: 7", "shard_size: 2"))
+        out = tmp_path / "out"
+        command = (file, "--config", config, "--out", out, "--executor", "local", "--yes")
+        assert judge(*command) == 0
+        assert "No answer came to some, in 1 shards: the same command asks again." in capsys.readouterr().out
+        wanted["down"] = False
+        assert judge(*command) == 0
+        assert "No answer" not in capsys.readouterr().out
+        assert {
+            text: number for text, number in server.asked.items() if number > 1 and "What is 2 " not in text
+        } == {}
+    assert all(
+        row.status.value == "clean"
+        for part in sorted(out.glob("shard-*"))
+        for row in read_records(part, Judged)
+    )

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pyarrow.dataset as ds
 import pytest
 from firstfault.datasets.errors import ConfigError
 from firstfault.loop.executors.executor import cut, shards_of
@@ -42,3 +43,26 @@ def test_shards_of_other_work_are_not_taken_for_this(tmp_path: Path, other: str)
 def test_items_are_cut_in_order_and_the_last_part_is_shorter():
     assert list(cut(iter(range(5)), 2)) == [[0, 1], [2, 3], [4]]
     assert list(cut([], 2)) == []
+
+
+def test_a_shard_that_lacks_something_is_there_and_done_again(tmp_path: Path):
+    executor, lacking = LocalExecutor(str(tmp_path / "at")), Square(tmp_path / "notes", absent=5)
+    shards = shards_of(executor, "squares", Squared)
+    for times in (1, 2):
+        done = list(executor.map("squares", lacking, numbers(10, 4)))
+        assert [row.square for shard in done for row in shards.read(shard)] == [n * n for n in range(10)]
+        assert [lacking.done()[str(n)] for n in (0, 4, 5, 8)] == [1, times, times, 1]
+    whole = Square(tmp_path / "more")
+    list(executor.map("squares", whole, numbers(10, 4)))
+    list(executor.map("squares", whole, numbers(10, 4)))
+    assert whole.done() == {"opened": 1, **{str(n): 1 for n in range(4, 8)}}
+
+
+def test_what_another_executor_has_left_is_no_result(tmp_path: Path):
+    executor, work = LocalExecutor(str(tmp_path / "at")), Square(tmp_path / "notes")
+    shards = shards_of(executor, "squares", Squared)
+    (first, *_) = executor.map("squares", work, numbers(10, 4))
+    shards.write_items(first, [{"number": 1}])
+    assert ds.dataset(tmp_path / "at" / "squares").count_rows() == 10
+    list(executor.map("squares", work, numbers(10, 4)))
+    assert not list((tmp_path / "at" / "squares").glob("_tries/*"))
