@@ -5,6 +5,7 @@ A command that is broken off goes on where it was when it is run again: so do ta
 
 import fcntl
 import json
+import logging
 import os
 import secrets
 import select as polling
@@ -36,6 +37,7 @@ _PAUSE = 0.5
 _PATIENCE = 30.0
 """Seconds that a command waits for the one before it, whose worker was killed, to be gone."""
 _GRACE = 30.0
+_LOG = logging.getLogger(__name__)
 
 
 class Tasks:
@@ -132,14 +134,28 @@ class Tasks:
     def carry_out(self, identity: str) -> None:
         """Run a task's command to its end, unless somebody else does."""
         with self._alone(identity) as is_ours:
-            task = patient(lambda: self._begin(identity)) if is_ours else None
-            if task is None:
+            if not is_ours:
                 return
-            folder = self._runs.find(task.run)
-            if folder is None:
-                self._end(identity, 1, b"", f"there is no run {task.run!r} any more")
-                return
-            self._run(identity, ACTION.validate_python({"action": task.action, **task.options}), folder)
+            try:
+                self._carry_out(identity)
+            except Exception as error:
+                if is_outage(error):
+                    raise
+                # It ends by it: put in line again, it would come to the same for ever.
+                _LOG.exception("task %s failed", identity)
+                self._end(
+                    identity, 1, b"", f"a bug: {type(error).__name__}; the worker's log holds the traceback"
+                )
+
+    def _carry_out(self, identity: str) -> None:
+        task = patient(lambda: self._begin(identity))
+        if task is None:
+            return
+        folder = self._runs.find(task.run)
+        if folder is None:
+            self._end(identity, 1, b"", f"there is no run {task.run!r} any more")
+            return
+        self._run(identity, ACTION.validate_python({"action": task.action, **task.options}), folder)
 
     def _begin(self, identity: str) -> Task | None:
         with self._database.session() as session:

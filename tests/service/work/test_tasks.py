@@ -185,3 +185,17 @@ def test_a_command_is_run_to_its_end_by_a_worker(tmp_path: Path):
             time.sleep(0.1)
         assert found["state"] == "failed", json.dumps(found)
         assert "Traceback" not in service.client.get(f"/v1/tasks/{task}/log").text
+
+
+def test_a_task_whose_command_can_not_be_started_ends_by_it(app: App, tmp_path: Path):
+    key = app.key(Scope.JUDGE)
+    task = app.client.post("/v1/runs/small/tasks", json=CURATE, headers=key).json()["id"]
+    # Where logs should lie.
+    (tmp_path / "tasks").write_text("")
+    app.tasks.carry_out(task)
+    found = app.client.get(f"/v1/tasks/{task}", headers=key).json()
+    assert found["state"] == "failed"
+    assert "FileExistsError" in found["reason"]
+    # It is in nobody's way any more.
+    again = app.client.post("/v1/runs/small/tasks", json=CURATE, headers=key)
+    assert again.json()["id"] != task
