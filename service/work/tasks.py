@@ -37,6 +37,7 @@ _PAUSE = 0.5
 _PATIENCE = 30.0
 """Seconds that a command waits for the one before it, whose worker was killed, to be gone."""
 _GRACE = 30.0
+_BUSY = "another run is at work in its folder; it waits in line until that has ended"
 _LOG = logging.getLogger(__name__)
 
 
@@ -155,7 +156,24 @@ class Tasks:
         if folder is None:
             self._end(identity, 1, b"", f"there is no run {task.run!r} any more")
             return
-        self._run(identity, ACTION.validate_python({"action": task.action, **task.options}), folder)
+        action = ACTION.validate_python({"action": task.action, **task.options})
+        if not _is_free(folder) and action.needs_run_alone:
+            patient(lambda: self._put_back(identity))
+            return
+        self._run(identity, action, folder)
+
+    def _put_back(self, identity: str) -> None:
+        """Put a task in line again, behind the others; one that was cancelled meanwhile stays as it is."""
+        with self._database.session() as session:
+            changed = session.execute(
+                update(Task)
+                .where(Task.id == identity, Task.state == TaskState.RUNNING.value)
+                .values(state=TaskState.QUEUED.value, started_at=None, reason=_BUSY)
+                .returning(Task.id)
+            ).all()
+            if changed:
+                task = session.get_one(Task, identity, populate_existing=True)
+                self._line.put_task(session, task, again=True)
 
     def _begin(self, identity: str) -> Task | None:
         with self._database.session() as session:
@@ -163,6 +181,7 @@ class Tasks:
             if task is None or task.state not in OPEN:
                 return None
             task.state, task.started_at = TaskState.RUNNING.value, task.started_at or now()
+            task.reason = None
             return task
 
     @contextmanager
@@ -192,7 +211,6 @@ class Tasks:
                 path.unlink(missing_ok=True)
 
     def _run(self, identity: str, action: Action, folder: RunFolder) -> None:
-        _wait_until_free(folder)
         self._logs.mkdir(parents=True, exist_ok=True, mode=0o700)
         command = [
             sys.executable,
@@ -273,13 +291,16 @@ def _environment(given: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in given.items() if name != "FIRSTFAULT_DB"}
 
 
-def _wait_until_free(folder: RunFolder) -> None:
+def _is_free(folder: RunFolder) -> bool:
+    """Wait until no run is at work in a folder; return whether it came to that in time."""
     end = time.monotonic() + _PATIENCE
     while time.monotonic() < end:
         try:
             with folder.locked():
-                return
+                return True
         except ConfigError:
             time.sleep(_PAUSE)
         except (OSError, InputError):
-            return
+            # The command says why.
+            return True
+    return False

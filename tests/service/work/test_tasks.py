@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
+from firstfault.loop.folder import RunFolder
 from firstfault.service.store.scope import Scope
 from firstfault.service.work.actions import ACTION
 from hypothesis import given
@@ -185,6 +186,31 @@ def test_a_command_is_run_to_its_end_by_a_worker(tmp_path: Path):
             time.sleep(0.1)
         assert found["state"] == "failed", json.dumps(found)
         assert "Traceback" not in service.client.get(f"/v1/tasks/{task}/log").text
+
+
+def test_a_task_waits_in_line_while_another_run_is_at_work(
+    app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("firstfault.service.work.tasks._PATIENCE", 0.1)
+    key = app.key(Scope.JUDGE)
+    task = app.client.post("/v1/runs/small/tasks", json=CURATE, headers=key).json()["id"]
+    client = app.line._client
+    with RunFolder(tmp_path / "runs" / "small").locked():
+        app.tasks.carry_out(task)
+        found = app.client.get(f"/v1/tasks/{task}", headers=key).json()
+        assert (found["state"], found["started_at"]) == ("queued", None)
+        assert "another run" in found["reason"]
+        # Beside the place that it had: nothing but us has taken it from there.
+        assert len(client.list_workflows(status="ENQUEUED")) == 2
+        # What needs the folder less is carried out meanwhile.
+        pull = app.client.post("/v1/runs/small/tasks", json={"action": "pull"}, headers=key).json()["id"]
+        app.tasks.carry_out(pull)
+        assert "another run" not in app.client.get(f"/v1/tasks/{pull}", headers=key).json()["reason"]
+    app.tasks.carry_out(task)
+    found = app.client.get(f"/v1/tasks/{task}", headers=key).json()
+    # It has no model to go on with.
+    assert found["state"] == "failed"
+    assert "another run" not in found["reason"]
 
 
 def test_a_task_whose_command_can_not_be_started_ends_by_it(app: App, tmp_path: Path):
