@@ -1,9 +1,13 @@
 """What a database that goes away, and whatever else takes work out of its line, does to jobs and tasks."""
 
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from socket import gethostname
 
 import pytest
 from firstfault.service.store.outages import is_outage, patient
@@ -87,3 +91,43 @@ def test_a_job_goes_on_when_its_database_was_restarted(tmp_path: Path):
         assert [one["number"] for one in found] == list(range(COUNT))
         assert service.job(job)["state"] == "done"
         assert service.job(job)["faulty"] == COUNT // 2
+
+
+def test_a_worker_ends_when_it_is_told_to_though_its_database_is_away(tmp_path: Path):
+    folder = programs()
+    if folder is None:
+        pytest.skip("PostgreSQL is not installed")
+    rows = "".join(json.dumps({**RIGHT, "id": f"s-{n}"}) + "\n" for n in range(COUNT))
+    # As the command, but for how long it may take to end.
+    program = (
+        "import firstfault.service.work.worker as worker; worker._GRACE, worker._LAST = 1, 3;"
+        "from firstfault.cli.main import main; main(['worker', *__import__('sys').argv[1:]])"
+    )
+    # The service's own worker comes back under that name, so that it goes on at once.
+    options = ["--data", str(tmp_path), "--runs", str(tmp_path / "runs"), f"--name={gethostname()}-1"]
+    with Postgres(folder) as server:
+        url = server.database()
+        with App(tmp_path, url) as app:
+            job = app.post(rows.encode())["id"]
+            worker = subprocess.Popen(
+                [sys.executable, "-c", program, *options],
+                env={**os.environ, "FIRSTFAULT_DB": url},
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            try:
+                while app.client.get(f"/v1/jobs/{job}").json()["done"] == 0:
+                    assert worker.poll() is None
+                server.stop()
+                assert worker.stderr is not None
+                while "it is waited for" not in (line := worker.stderr.readline()):
+                    assert line
+                worker.terminate()
+                worker.communicate(timeout=60)
+            finally:
+                worker.kill()
+                worker.wait()
+            # What it had not finished goes on.
+            server.start()
+            with Service(tmp_path, url, more=("--runs", str(tmp_path / "runs"))) as service:
+                assert len(service.followed(job)) == COUNT
