@@ -5,6 +5,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -45,18 +46,27 @@ class Postgres:
             self.port: int = free.getsockname()[1]
         self._options = f"-p {self.port} -h 127.0.0.1 -k {self._folder} -c max_connections=200"
         self._options += f" -c fsync={self._fsync}"
-        self._start()
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", "immediate", "-w", "stop")
+        with suppress(subprocess.CalledProcessError):  # It may be stopped already.
+            self.stop()
         shutil.rmtree(self._folder)
 
     def restart(self) -> None:
         """Stop it as a crash would, and start it again."""
-        data = str(self._folder / "data")
-        self._run("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
-        self._start()
+        self.stop()
+        self.start()
+
+    def stop(self) -> None:
+        """Stop it as a crash would."""
+        self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", "immediate", "-w", "stop")
+
+    def start(self) -> None:
+        """Start it again at the same port, with what it knew."""
+        place = ("-D", str(self._folder / "data"), "-l", str(self._folder / "log"))
+        self._run("pg_ctl", *place, "-o", self._options, "-w", "start")
 
     def database(self) -> str:
         """Make an empty database; return its URL."""
@@ -65,10 +75,6 @@ class Postgres:
         where = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "firstfault")
         self._run("createdb", *where, name)
         return f"postgresql://firstfault@127.0.0.1:{self.port}/{name}"
-
-    def _start(self) -> None:
-        place = ("-D", str(self._folder / "data"), "-l", str(self._folder / "log"))
-        self._run("pg_ctl", *place, "-o", self._options, "-w", "start")
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(

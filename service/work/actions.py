@@ -24,11 +24,21 @@ class _Action(BaseModel, extra="forbid", use_attribute_docstrings=True):
         """What a key must be good for."""
         return Scope.JUDGE
 
+    @property
+    def needs_run_alone(self) -> bool:
+        """Whether it is refused while another `firstfault run` is at work in the run's folder."""
+        return False
+
 
 class _Going(_Action):
     def _run(self, run: Path, until: str | None) -> list[str]:
         last = [f"--until={until}"] if until else []
         return ["run", str(run / "config.yaml"), f"--out={run}", *last, "--json"]
+
+    @property
+    def needs_run_alone(self) -> bool:
+        """It is such a run itself."""
+        return True
 
 
 class Resume(_Going):

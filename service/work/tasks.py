@@ -5,6 +5,7 @@ A command that is broken off goes on where it was when it is run again: so do ta
 
 import fcntl
 import json
+import logging
 import os
 import secrets
 import select as polling
@@ -36,6 +37,8 @@ _PAUSE = 0.5
 _PATIENCE = 30.0
 """Seconds that a command waits for the one before it, whose worker was killed, to be gone."""
 _GRACE = 30.0
+_BUSY = "another run is at work in its folder; it waits in line until that has ended"
+_LOG = logging.getLogger(__name__)
 
 
 class Tasks:
@@ -132,14 +135,45 @@ class Tasks:
     def carry_out(self, identity: str) -> None:
         """Run a task's command to its end, unless somebody else does."""
         with self._alone(identity) as is_ours:
-            task = patient(lambda: self._begin(identity)) if is_ours else None
-            if task is None:
+            if not is_ours:
                 return
-            folder = self._runs.find(task.run)
-            if folder is None:
-                self._end(identity, 1, b"", f"there is no run {task.run!r} any more")
-                return
-            self._run(identity, ACTION.validate_python({"action": task.action, **task.options}), folder)
+            try:
+                self._carry_out(identity)
+            except Exception as error:
+                if is_outage(error):
+                    raise
+                # It ends by it: put in line again, it would come to the same for ever.
+                _LOG.exception("task %s failed", identity)
+                self._end(
+                    identity, 1, b"", f"a bug: {type(error).__name__}; the worker's log holds the traceback"
+                )
+
+    def _carry_out(self, identity: str) -> None:
+        task = patient(lambda: self._begin(identity))
+        if task is None:
+            return
+        folder = self._runs.find(task.run)
+        if folder is None:
+            self._end(identity, 1, b"", f"there is no run {task.run!r} any more")
+            return
+        action = ACTION.validate_python({"action": task.action, **task.options})
+        if not _is_free(folder) and action.needs_run_alone:
+            patient(lambda: self._put_back(identity))
+            return
+        self._run(identity, action, folder)
+
+    def _put_back(self, identity: str) -> None:
+        """Put a task in line again, behind the others; one that was cancelled meanwhile stays as it is."""
+        with self._database.session() as session:
+            changed = session.execute(
+                update(Task)
+                .where(Task.id == identity, Task.state == TaskState.RUNNING.value)
+                .values(state=TaskState.QUEUED.value, started_at=None, reason=_BUSY)
+                .returning(Task.id)
+            ).all()
+            if changed:
+                task = session.get_one(Task, identity, populate_existing=True)
+                self._line.put_task(session, task, again=True)
 
     def _begin(self, identity: str) -> Task | None:
         with self._database.session() as session:
@@ -147,6 +181,7 @@ class Tasks:
             if task is None or task.state not in OPEN:
                 return None
             task.state, task.started_at = TaskState.RUNNING.value, task.started_at or now()
+            task.reason = None
             return task
 
     @contextmanager
@@ -176,7 +211,6 @@ class Tasks:
                 path.unlink(missing_ok=True)
 
     def _run(self, identity: str, action: Action, folder: RunFolder) -> None:
-        _wait_until_free(folder)
         self._logs.mkdir(parents=True, exist_ok=True, mode=0o700)
         command = [
             sys.executable,
@@ -257,13 +291,16 @@ def _environment(given: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in given.items() if name != "FIRSTFAULT_DB"}
 
 
-def _wait_until_free(folder: RunFolder) -> None:
+def _is_free(folder: RunFolder) -> bool:
+    """Wait until no run is at work in a folder; return whether it came to that in time."""
     end = time.monotonic() + _PATIENCE
     while time.monotonic() < end:
         try:
             with folder.locked():
-                return
+                return True
         except ConfigError:
             time.sleep(_PAUSE)
         except (OSError, InputError):
-            return
+            # The command says why.
+            return True
+    return False

@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -42,6 +43,8 @@ _POLL = 1.0
 _LOOK = 2.0
 """Seconds between looks at the runs."""
 _GRACE = 20
+_LAST = 25
+"""Seconds after which it ends however things stand: a database that is away may be waited for till then."""
 _RECOVERIES = 1_000_000
 """A turn is as often taken anew as its worker is killed."""
 _LOG = logging.getLogger(__name__)
@@ -58,7 +61,7 @@ def work(
     *,
     ends_with_stdin: bool = False,
 ) -> None:
-    """Work until SIGTERM.
+    """Work until SIGTERM, and then for some seconds at most.
 
     Args:
         database: The service's, migrated.
@@ -75,6 +78,7 @@ def work(
         signal.signal(number, lambda _number, _frame: stop.set())
     if ends_with_stdin:
         threading.Thread(target=_stop_when_alone, args=(stop,), daemon=True).start()
+    threading.Thread(target=_end_at_last, args=(stop,), daemon=True).start()
     line = Line(database)
     with Grader() as grader:
         turns = Turns(database, line, ledger, _rollout(config, grader))
@@ -169,6 +173,14 @@ def _rollout(config: ServiceConfig, grader: Grader) -> Callable[[], Judge]:
         return made[0]
 
     return make
+
+
+def _end_at_last(stop: threading.Event) -> None:
+    stop.wait()
+    time.sleep(_LAST)
+    _LOG.warning("not all could be finished; another worker goes on with it, or this one when it is back")
+    # What waits for the database waits in threads that Python would join. A killed worker loses nothing.
+    os._exit(1)
 
 
 def _stop_when_alone(stop: threading.Event) -> None:

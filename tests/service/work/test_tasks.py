@@ -11,8 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
+from firstfault.loop.folder import RunFolder
 from firstfault.service.store.scope import Scope
 from firstfault.service.work.actions import ACTION
 from hypothesis import given
@@ -20,6 +22,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from service_app import App
 from service_running import Service
+from serving import Serving
 from small_run import make_run
 
 CURATE = {"action": "curate"}
@@ -185,3 +188,68 @@ def test_a_command_is_run_to_its_end_by_a_worker(tmp_path: Path):
             time.sleep(0.1)
         assert found["state"] == "failed", json.dumps(found)
         assert "Traceback" not in service.client.get(f"/v1/tasks/{task}/log").text
+
+
+def test_passwords_of_reviewers_that_a_push_makes_are_in_no_result_log_or_database(
+    tmp_path: Path, serving: Serving, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("ARGILLA_API_URL", serving.url)
+    monkeypatch.setenv("ARGILLA_API_KEY", serving.credentials["api_key"])
+    run = make_run(tmp_path / "runs" / "asked", 4, seed=821).path
+    with App(tmp_path, f"sqlite:///{tmp_path / 'service.sqlite'}") as app:
+        asked = {"action": "push", "who": ["gus"]}
+        task = app.client.post("/v1/runs/asked/tasks", json=asked).json()["id"]
+        app.tasks.carry_out(task)
+        found = app.client.get(f"/v1/tasks/{task}").json()
+        assert found["state"] == "done", found
+        (account,) = found["result"]["accounts"]
+        accounts = run / "reviews" / "accounts"
+        assert account == {"username": "gus", "kept_in": str(accounts)}
+        name, password = accounts.read_text().split()
+        assert name == "gus"
+        assert accounts.stat().st_mode & 0o077 == 0
+        assert password not in app.client.get(f"/v1/tasks/{task}/log").text
+    files = list(tmp_path.glob("service.sqlite*"))
+    assert files
+    assert not [file for file in files if password.encode() in file.read_bytes()]
+    with httpx.Client(base_url=f"{serving.url}/api/v1") as http:
+        assert http.post("/token", data={"username": "gus", "password": password}).is_success
+
+
+def test_a_task_waits_in_line_while_another_run_is_at_work(
+    app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("firstfault.service.work.tasks._PATIENCE", 0.1)
+    key = app.key(Scope.JUDGE)
+    task = app.client.post("/v1/runs/small/tasks", json=CURATE, headers=key).json()["id"]
+    client = app.line._client
+    with RunFolder(tmp_path / "runs" / "small").locked():
+        app.tasks.carry_out(task)
+        found = app.client.get(f"/v1/tasks/{task}", headers=key).json()
+        assert (found["state"], found["started_at"]) == ("queued", None)
+        assert "another run" in found["reason"]
+        # Beside the place that it had: nothing but us has taken it from there.
+        assert len(client.list_workflows(status="ENQUEUED")) == 2
+        # What needs the folder less is carried out meanwhile.
+        pull = app.client.post("/v1/runs/small/tasks", json={"action": "pull"}, headers=key).json()["id"]
+        app.tasks.carry_out(pull)
+        assert "another run" not in app.client.get(f"/v1/tasks/{pull}", headers=key).json()["reason"]
+    app.tasks.carry_out(task)
+    found = app.client.get(f"/v1/tasks/{task}", headers=key).json()
+    # It has no model to go on with.
+    assert found["state"] == "failed"
+    assert "another run" not in found["reason"]
+
+
+def test_a_task_whose_command_can_not_be_started_ends_by_it(app: App, tmp_path: Path):
+    key = app.key(Scope.JUDGE)
+    task = app.client.post("/v1/runs/small/tasks", json=CURATE, headers=key).json()["id"]
+    # Where logs should lie.
+    (tmp_path / "tasks").write_text("")
+    app.tasks.carry_out(task)
+    found = app.client.get(f"/v1/tasks/{task}", headers=key).json()
+    assert found["state"] == "failed"
+    assert "FileExistsError" in found["reason"]
+    # It is in nobody's way any more.
+    again = app.client.post("/v1/runs/small/tasks", json=CURATE, headers=key)
+    assert again.json()["id"] != task
