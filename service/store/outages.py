@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 
 T = TypeVar("T")
 _PAUSE = 1.0
@@ -16,6 +16,9 @@ _LOG = logging.getLogger(__name__)
 
 def is_outage(error: BaseException) -> bool:
     """Whether an error says that the database does not answer now, and nothing of what it was asked."""
+    if isinstance(error, TimeoutError):
+        # All connections are taken.
+        return True
     if not isinstance(error, OperationalError | InterfaceError):
         return False
     # SQLite calls a missing table by the same name as one that is locked.
@@ -28,10 +31,10 @@ def patient(do: Callable[[], T]) -> T:
     while True:
         try:
             return do()
-        except (OperationalError, InterfaceError) as error:
+        except (OperationalError, InterfaceError, TimeoutError) as error:
             if not is_outage(error):
                 raise
             if time.monotonic() - told > _TOLD_EVERY:
                 told = time.monotonic()
-                _LOG.warning("the database does not answer, it is waited for: %s", error.orig)
+                _LOG.warning("the database does not answer, it is waited for: %s", error)
             time.sleep(_PAUSE)

@@ -67,12 +67,11 @@ class Tasks:
             only_waiting: Whether one that runs already is another.
         """
         same_in = OPEN[:1] if only_waiting else OPEN
-        while True:
-            try:
-                return self._create(run, action, key_id, same_in)
-            except IntegrityError:
-                # Somebody else has just asked for the same.
-                continue
+        try:
+            return self._create(run, action, key_id, same_in)
+        except IntegrityError:
+            # Somebody else has just asked for the same: it is found now.
+            return self._create(run, action, key_id, same_in)
 
     def _create(self, run: str, action: Action, key_id: str | None, same_in: Sequence[str]) -> Task:
         options = action.model_dump(mode="json", exclude={"action"})
