@@ -48,6 +48,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Run a configuration, or go on with it: the same command resumes."""
+    from ..datasets.records import content_id
     from ..loop.config import read_config
 
     read = read_config(config, overrides or ())
@@ -62,7 +63,10 @@ def run(
         refuse_without_executor(address, shards)
         _run(read, out, as_json, until)
         return
-    with opened(executor, address, shards or str(out / "work" / "shards")) as where:
+    # Of several runs with one place, each has a folder of its own there.
+    own = content_id("run", str(out.resolve()))
+    place = f"{shards.rstrip('/')}/{own}" if shards else str(out / "work" / "shards")
+    with opened(executor, address, place) as where:
         _run(read, out.resolve(), as_json, until, where)
 
 

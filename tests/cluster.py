@@ -29,6 +29,10 @@ class Nodes:
         """Kill a node with SIGKILL: nothing on it has the time to say goodbye."""
         self._cluster.remove_node(self._others.pop(), allow_graceful=False)
 
+    def kill_head(self) -> None:
+        """Kill the node that all others need; the cluster is of no use then."""
+        self._cluster.remove_node(self._cluster.head_node, allow_graceful=False)
+
     def heal(self) -> None:
         """Put a new node in the place of each that was killed."""
         while len(self._others) < 2:

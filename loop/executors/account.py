@@ -8,20 +8,21 @@ from ...annotate.engines.endpoint import Budget
 from ...annotate.engines.spending import Spending
 from ...datasets.records import Usage
 
-_LONGEST = 1800.0
-"""Seconds after which a request that nobody has ended is taken for one whose process was killed."""
+_SLACK = 30.0
+"""Seconds beyond the longest that a request may take, after which it is taken for one of a killed process."""
 
 
 class _Account(Spending):
     """What the actor keeps."""
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, longest: float) -> None:
         super().__init__(budget)
+        self._longest = longest + _SLACK
         self._started: deque[float] = deque()
 
     def start(self) -> bool:
         now = time.monotonic()
-        while self._started and now - self._started[0] > _LONGEST:
+        while self._started and now - self._started[0] > self._longest:
             self.stop()
         if fits := super().start():
             self._started.append(now)
@@ -42,16 +43,17 @@ class SharedSpending(Spending):
 
     Args:
         budget: What may be spent by all of them together.
+        longest: Seconds that a request may take.
     """
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, longest: float) -> None:
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         account = cast(Any, ray).remote(_Account)
         self.budget = budget
-        self._account: Any = account.options(num_cpus=0, scheduling_strategy=here).remote(budget)
+        self._account: Any = account.options(num_cpus=0, scheduling_strategy=here).remote(budget, longest)
 
     @property
     def usd(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]

@@ -74,8 +74,13 @@ class Executor(Protocol):
         """Whether all work is done on this machine."""
         ...
 
-    def spending(self, budget: Budget) -> Spending | None:
-        """Count what all processes together spend; `None` where there is only this one."""
+    def spending(self, budget: Budget, longest: float) -> Spending | None:
+        """Count what all processes together spend; `None` where there is only this one.
+
+        Args:
+            budget: What that may be.
+            longest: Seconds that a request may take.
+        """
         ...
 
     def map(self, stage: str, work: Work[R], cuts: Iterable[Sequence[Item]]) -> Iterator[Shard]:

@@ -134,7 +134,10 @@ class Panel:
                     f"don't see, and asking {llm.model} may cost money",
                     hint="Give a database: ledger: postgresql://USER@HOST/NAME",
                 )
-        return replace(self, spending=executor.spending(self.config.budget)) if self.config.llms else self
+        if not self.config.llms:
+            return self
+        longest = max(llm.timeout for llm in self.config.llms)
+        return replace(self, spending=executor.spending(self.config.budget, longest))
 
 
 @dataclass(frozen=True)

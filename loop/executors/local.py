@@ -20,7 +20,7 @@ class LocalExecutor:
     def __init__(self, place: str) -> None:
         self.place = absolute(place)
 
-    def spending(self, budget: Budget) -> None:
+    def spending(self, budget: Budget, longest: float) -> None:
         """There is only this process."""
 
     def map(self, stage: str, work: Work[R], cuts: Iterable[Sequence[Item]]) -> Iterator[Shard]:

@@ -27,6 +27,7 @@ from ...datasets import errors
 from ...datasets.errors import ConfigError, FirstFaultError
 from .account import SharedSpending
 from .executor import Do, Work, make, plan, shards_of
+from .head import watched
 from .shards import Item, R, Shard, Shards, absolute
 
 _INSTALL = 'Install it, here and on all nodes: pip install "firstfault[ray]"'
@@ -50,6 +51,7 @@ class RayExecutor:
         self.place = absolute(place)
         self._address = address
         self._is_ours = False
+        self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         # Read when Ray is imported. A cluster that runs already was told by who started it.
@@ -60,6 +62,8 @@ class RayExecutor:
         if not ray.is_initialized():
             _connect(ray, self._address)
             self._is_ours = True
+        if self._address is not None:
+            self._stack.enter_context(watched(ray.get_runtime_context().gcs_address))
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
         context.print_on_execution_start = False
@@ -72,6 +76,7 @@ class RayExecutor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._stack.close()
         if self._is_ours:
             _ray().shutdown()
 
@@ -80,10 +85,10 @@ class RayExecutor:
         """Whether the cluster is this machine alone."""
         return self._address is None
 
-    def spending(self, budget: Budget) -> Spending | None:
+    def spending(self, budget: Budget, longest: float) -> Spending | None:
         """Count what all processes together spend, where that matters."""
         shared = budget.usd is not None or budget.tokens is not None
-        return SharedSpending(budget) if shared else None
+        return SharedSpending(budget, longest) if shared else None
 
     def map(self, stage: str, work: Work[R], cuts: Iterable[Sequence[Item]]) -> Iterator[Shard]:
         """Have done what is not done; yield every shard once it is there."""
