@@ -13,7 +13,7 @@ from .api import webhook as hooks
 from .api.guards import Headers, Pace
 from .api.refusals import Refusal
 from .api.state import State
-from .page import pages
+from .page import overview, pages
 from .page import sign_in as door
 from .page import solutions as browsing
 
@@ -30,7 +30,19 @@ def make_app(state: State) -> FastAPI:
         title=TITLE, version="1", description=_ABOUT, docs_url=None, redoc_url=None, redirect_slashes=False
     )
     app.state.service = state
-    for part in (judging, posting, finding, looking, tasking, hooks, administering, pages, door, browsing):
+    for part in (
+        judging,
+        posting,
+        finding,
+        looking,
+        tasking,
+        hooks,
+        administering,
+        overview,
+        pages,
+        door,
+        browsing,
+    ):
         app.include_router(part.router)
     refusals.install(app, pages.refused)
     app.add_middleware(Pace, per_minute=state.config.limits.requests_per_minute)

@@ -1,4 +1,4 @@
-"""The page for people: runs and jobs as they go on, one run with its pictures, and signing in."""
+"""The page for people: a job as it goes on, a run with its pictures, and what is started on it."""
 
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
-from sqlalchemy import func, select
+from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
 from ...loop import page as report_page
@@ -26,7 +26,7 @@ from ..api.tasks import find as find_task
 from ..api.views import JobView, TaskView
 from ..store.scope import Scope
 from ..store.search import Counts, Wanted
-from ..store.tables import Job, Task, Worker
+from ..store.tables import Job, Task
 from ..work import runs
 from ..work.actions import ACTION
 from ..work.states import OPEN, JobState
@@ -34,8 +34,6 @@ from .rendering import KINDS, asset, page
 from .sign_in import inside
 
 router = APIRouter(include_in_schema=False)
-_MOST_RUNS = 30
-_MOST_JOBS = 30
 _FORM_BYTES = 4096
 _FOR_GOOD = "public, max-age=31536000, immutable"
 _MOST_TASKS = 10
@@ -83,18 +81,6 @@ async def viewing(request: Request) -> Caller:
 
 
 Viewing = Annotated[Caller, Depends(viewing)]
-
-
-@router.get("/")
-def overview(request: Request, _: Viewing) -> Response:
-    """Show runs and jobs."""
-    return page(request, "overview.html.jinja", place="overview", **_live(request))
-
-
-@router.get("/live")
-def live(request: Request, _: Viewing) -> Response:
-    """Show what of the overview moves."""
-    return page(request, "live.html.jinja", **_live(request))
 
 
 @router.get("/jobs/{job_id}")
@@ -189,9 +175,7 @@ def static(name: str) -> Response:
     if content is None:
         raise RefusedError(HTTPStatus.NOT_FOUND, f"there is no file {name!r}")
     kind = next(kind for end, kind in KINDS.items() if name.endswith(end))
-    return Response(
-        content, media_type=kind, headers={"cache-control": "public, max-age=31536000, immutable"}
-    )
+    return Response(content, media_type=kind, headers={"cache-control": _FOR_GOOD})
 
 
 def refused(request: Request, error: RefusedError) -> Response:
@@ -202,31 +186,6 @@ def refused(request: Request, error: RefusedError) -> Response:
     )
     shown.headers.update(error.headers)
     return shown
-
-
-def _live(request: Request) -> dict[str, Any]:
-    state = state_of(request)
-    names = state.runs.names()
-    shown = [(name, state.runs.find(name)) for name in names[:_MOST_RUNS]]
-    views = [view(name, folder) for name, folder in shown if folder is not None]
-    with state.database.session() as session:
-        jobs = session.scalars(
-            select(Job)
-            .where(Job.run.is_(None), Job.state != JobState.UPLOADING.value)
-            .order_by(Job.created_at.desc(), Job.id.desc())
-            .limit(_MOST_JOBS + 1)
-        ).all()
-        workers = session.scalar(select(func.count()).select_from(Worker)) or 0
-    return {
-        "runs": [one for one in views if one is not None],
-        "more_runs": len(names) > _MOST_RUNS,
-        "jobs": [JobView.of(one) for one in jobs[:_MOST_JOBS]],
-        "more_jobs": len(jobs) > _MOST_JOBS,
-        "workers": workers,
-        "folder": state.runs.folder,
-        "address": str(request.base_url).rstrip("/"),
-        "needs_keys": state.needs_keys,
-    }
 
 
 def _job(request: Request, caller: Caller, job_id: str) -> dict[str, Any]:

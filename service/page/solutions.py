@@ -19,13 +19,16 @@ from ...loop.page import pair_sides
 from ...loop.report import Regression, Role
 from ..api.state import state_of
 from ..api.verdicts import case_of, load
-from ..store.search import LARGEST, Counts, Wanted, neighbours
+from ..store.search import LARGEST, Counts, Wanted, neighbours, start
 from ..store.tables import Item, Job, Vote
+from .addresses import number
 from .pages import Viewing
 from .rendering import page
 
 router = APIRouter(include_in_schema=False)
 _AT_ONCE = 50
+_BEFORE = 5
+"""So many are shown before the one that was looked at last."""
 _MOST_SCOPES = 200
 
 
@@ -49,17 +52,13 @@ def sought(request: Request) -> Wanted:
     """Read what an address asks for; what makes no sense is passed over, as people edit addresses."""
     given = request.query_params
 
-    def number(name: str, least: int) -> int | None:
-        text = given.get(name, "")
-        return int(text) if text.isascii() and text.isdigit() and least <= int(text) <= LARGEST else None
-
     def text(name: str) -> str | None:
         value = given.get(name, "")
         return value if value and value.isprintable() and len(value) <= 200 else None
 
     # What the list of filters gives where no script has taken it apart.
     kind_of, _, name = (text("of") or "").partition(":")
-    step = number("step", 1)
+    step = number(request, "step", LARGEST)
     status, kind = given.get("status"), given.get("error_type")
     return Wanted(
         run=name if kind_of == "run" else text("run"),
@@ -79,9 +78,9 @@ Sought = Annotated[Wanted, Depends(sought)]
 @router.get("/solutions")
 def solutions(request: Request, _: Viewing, sought: Sought) -> Response:
     """List solutions; more of them where a part of the page asks."""
-    given = request.query_params.get("after", "")
-    after = int(given) if given.isascii() and given.isdigit() and int(given) <= LARGEST else 0
+    at = number(request, "at", LARGEST)
     with state_of(request).database.session() as session:
+        after = start(session, sought, at, _BEFORE) if at else number(request, "after", LARGEST) or 0
         query = sought.within().where(Item.id > after).order_by(Item.id).limit(_AT_ONCE + 1)
         found = session.scalars(query).all()
         last = found[_AT_ONCE - 1].id if len(found) > _AT_ONCE else None
@@ -91,6 +90,7 @@ def solutions(request: Request, _: Viewing, sought: Sought) -> Response:
         rows: dict[str, Any] = {
             "rows": [_row(item, sources.get(item.job_id, ""), votes.get(item.id)) for item in shown],
             "query": _address(sought),
+            "at": at,
             "more": "/solutions" + _address(sought, after=last) if last is not None else "",
         }
         if "part" in request.query_params:
@@ -119,6 +119,7 @@ def solutions(request: Request, _: Viewing, sought: Sought) -> Response:
         of=f"job:{sought.job}" if sought.job else f"run:{sought.run}" if sought.run else "",
         where=where,
         is_filtered=sought != Wanted(),
+        is_later=after > 0,
         **rows,
     )
 
@@ -156,6 +157,7 @@ def solution(request: Request, _: Viewing, item: int, sought: Sought) -> Respons
         item=found.id,
         name=found.name,
         query=_address(sought),
+        back=_address(sought, at=found.id),
         before=before,
         after=after,
         problem=case.problem,

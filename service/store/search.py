@@ -116,3 +116,10 @@ def neighbours(session: Session, wanted: Wanted, item: int) -> tuple[int | None,
     before = session.scalar(ids.where(Item.id < item).order_by(Item.id.desc()).limit(1))
     after = session.scalar(ids.where(Item.id > item).order_by(Item.id).limit(1))
     return before, after
+
+
+def start(session: Session, wanted: Wanted, item: int, before: int) -> int:
+    """Return after which id a list begins that shows one, and so many before it; 0 where it begins anyway."""
+    ids = wanted.within().with_only_columns(Item.id)
+    earlier = session.scalars(ids.where(Item.id < item).order_by(Item.id.desc()).limit(before + 1)).all()
+    return earlier[-1] if len(earlier) > before else 0

@@ -90,7 +90,9 @@ def test_solutions_are_walked_by_keys(page: sync_api.Page):
     page.keyboard.press("k")
     page.wait_for_url(f"**{first}")
     page.keyboard.press("u")
-    page.wait_for_url("**/solutions?run=small")
+    page.wait_for_url(lambda url: "/solutions?run=small&at=" in url)
+    # Where it was left.
+    assert page.evaluate("document.activeElement.getAttribute('href')") == first
     page.keyboard.press("?")
     page.locator("dialog[open]").wait_for()
     page.keyboard.press("Escape")

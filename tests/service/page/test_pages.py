@@ -152,6 +152,9 @@ def test_filters_stand_in_the_address(app: App):
         "step=x",
         "job=%00",
         "after=x",
+        "after=" + 5000 * "9",
+        "at=" + 5000 * "9",
+        "at=2147483647",
         "judge=%0a",
         "error_type=",
     ],
@@ -181,6 +184,52 @@ def test_more_solutions_come_as_they_are_reached(app: App):
         more = re.search(r'hx-get="([^"]+)"', text)
         path = more.group(1).replace("&amp;", "&") if more else ""
     assert len(seen) == len(set(seen)) == 120
+
+
+def test_the_way_back_to_a_list_keeps_the_place(app: App):
+    rows = [{**(WRONG if n % 2 else RIGHT), "id": f"s-{n}"} for n in range(120)]
+    job = app.post("".join(json.dumps(row) + "\n" for row in rows).encode())["id"]
+    app.work(job)
+    found = app.client.get(f"/v1/verdicts?job={job}&status=faulty&limit=60").json()["items"]
+    ids = [one["item"] for one in found]
+
+    def back(item: int) -> str:
+        text = html(app, f"/solutions/{item}?job={job}&status=faulty")
+        (address,) = re.findall(r'href="([^"]+)" data-keys="u Escape"', text)
+        return html(app, address.replace("&amp;", "&"))
+
+    there = back(ids[40])
+    assert [int(one) for one in re.findall(r'href="/solutions/(\d+)', there)] == ids[35:]
+    assert re.findall(r'/(\d+)\?[^"]+" autofocus', there) == [str(ids[40])]
+    assert f'href="/solutions?job={job}&amp;status=faulty">‹ From the first one' in there
+    there = back(ids[3])
+    assert [int(one) for one in re.findall(r'href="/solutions/(\d+)', there)][:5] == ids[:5]
+    assert "From the first one" not in there
+
+
+def test_older_runs_and_jobs_are_found_page_by_page(app: App):
+    jobs = [app.post(json.dumps(RIGHT).encode(), name=f"job {n}")["id"] for n in range(65)]
+    for n in range(31):
+        make_run(app.runs.folder / f"run{n}", 1)
+    seen: list[str] = []
+    runs: set[str] = set()
+    path = "/"
+    while path:
+        text = html(app, path)
+        here = re.findall(r'id="job-([^"]+)"', text)
+        seen += here
+        # What is asked for anew every two seconds is what is seen.
+        (again,) = re.findall(r'hx-get="([^"]+)"', text)
+        assert re.findall(r'id="job-([^"]+)"', html(app, again.replace("&amp;", "&"))) == here
+        older = re.search(r'href="([^"]+)" rel="next">Older jobs', text)
+        path = older.group(1).replace("&amp;", "&") if older else ""
+    assert seen == jobs[::-1]
+    for path in ("/", "/?runs=2&jobs=3"):
+        text = html(app, path)
+        runs |= set(re.findall(r'id="run-([^"]+)"', text))
+    assert len(runs) == 32
+    assert 'href="/?jobs=3" rel="prev">‹ Newer runs' in text
+    assert "No job is older" in html(app, "/?jobs=4")
 
 
 def test_without_a_key_every_page_leads_to_the_door(guarded: App):
