@@ -21,8 +21,10 @@ _BATCH = 2000
 _BATCH_CHARACTERS = 8_000_000
 """What is written at once is bounded in both: rows may be many, or large."""
 _SHOWN = 100
+CHUNK = 256
+"""Solutions that are judged together."""
 _LANES = 4
-"""Parts into which a job is cut. More would only make its verdicts come in a wilder order."""
+"""Parts into which a job is cut, at most. More would only make its verdicts come in a wilder order."""
 _ABANDONED = timedelta(hours=1)
 
 
@@ -81,8 +83,6 @@ class Jobs:
             panel=wanted.panel,
             judges=judges.model_dump(mode="json", exclude_unset=True),
             state=JobState.UPLOADING.value,
-            # One lane keeps a budget, and language models are asked about many solutions at a time anyway.
-            lanes=1 if judges.llms or has_budget else _LANES,
             budget_usd=wanted.budget_usd,
             created_at=now(),
         )
@@ -93,6 +93,8 @@ class Jobs:
             with self._database.session() as session:
                 job = session.merge(job)
                 job.items, job.rejected = items, rejected
+                # One lane keeps a budget, and language models are asked about many solutions at once anyway.
+                job.lanes = 1 if judges.llms or has_budget else min(_LANES, -(-items // CHUNK))
                 job.state = JobState.QUEUED.value
                 self._line.start(session, job, has_budget)
                 note(session, wanted.key_id, "job.create", job.id, items=items, rejected=rejected)

@@ -30,7 +30,7 @@ from ..store.outages import is_outage, patient
 from ..store.tables import Item, Job
 from ..store.tallies import BUCKET, BUCKETS, JUDGED, PANELS, SECONDS, TOKENS, USD, VERDICTS, Counts, add
 from ..store.verdicts import differ, store
-from .jobs import has_budget, remaining
+from .jobs import CHUNK, has_budget, remaining
 from .pace import paced
 from .queue import Line
 from .states import DUE, JobState
@@ -39,7 +39,6 @@ from .uploads import parse, read_row
 _SECONDS = 10.0
 _STORED_EVERY = 1.0
 """Seconds. What a judge says is seen, and a cancelled job stops asking, about so much later."""
-_CHUNK = 256
 _LARGEST_CHUNK = 1024
 _ROUNDS = 4
 """A chunk is at least so many times as large as what is asked at once: it waits for its slowest."""
@@ -151,7 +150,7 @@ class Turns:
                     Item.job_id == job.id,
                     Item.number > last,
                     Item.status.is_(None),
-                    (Item.number // _CHUNK) % job.lanes == lane,
+                    (Item.number // CHUNK) % job.lanes == lane,
                 )
                 .order_by(Item.number)
                 .limit(size)
@@ -263,7 +262,7 @@ def _count(session: Session, job: Job, new: Sequence[_Judged], seconds: float) -
 
 def _size(config: JudgeConfig) -> int:
     at_once = max((one.concurrency for one in config.llms), default=0)
-    return min(_LARGEST_CHUNK, max(_CHUNK, _ROUNDS * at_once))
+    return min(_LARGEST_CHUNK, max(CHUNK, _ROUNDS * at_once))
 
 
 def _is_due(job: Job, starts: int) -> bool:

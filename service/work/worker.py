@@ -39,7 +39,9 @@ _LOST = timedelta(seconds=30)
 """After so long without a sign of life a worker counts as gone."""
 _TURNS = 2
 """Turns that one worker takes at the same time: while one waits, the other judges."""
-_POLL = 1.0
+_POLL = 0.2
+"""Seconds between looks at the line: a small job waits about so long for each of its few turns."""
+_TASK_POLL = 1.0
 _LOOK = 2.0
 """Seconds between looks at the runs."""
 _GRACE = 20
@@ -129,7 +131,7 @@ def _launch(database: Database, name: str, turns: Turns, tasks: Tasks, task_line
         BUDGETED, worker_concurrency=_TURNS, partition_concurrency=1, polling_interval_sec=_POLL
     )
     # A command takes all of a machine that it can get.
-    DBOS.register_queue(task_line, concurrency=1, worker_concurrency=1, polling_interval_sec=_POLL)
+    DBOS.register_queue(task_line, concurrency=1, worker_concurrency=1, polling_interval_sec=_TASK_POLL)
 
 
 def _beat(database: Database, line: Line, name: str) -> None:

@@ -10,6 +10,7 @@ from firstfault.judge.config import JudgeConfig
 from firstfault.service.config import ServiceConfig
 from firstfault.service.store.scope import Scope
 from firstfault.service.store.tables import Job
+from firstfault.service.work.jobs import CHUNK
 from firstfault.service.work.states import JobState
 from hostile import Hostile
 from killed_service import failing, rows
@@ -51,6 +52,14 @@ def test_good_rows_are_judged_and_bad_ones_named(app: App):
     assert whole["steps"] == WRONG["steps"]
     assert whole["problem"]["question"] == WRONG["problem"]
     assert whole["verdict"]["corrected_step"] == "2 + 2 = 4"
+
+
+def test_a_job_takes_no_more_turns_than_it_has_chunks(app: App):
+    for count, turns in ((1, 1), (CHUNK, 1), (CHUNK + 1, 2), (9 * CHUNK, 4)):
+        before = app.line.waiting()
+        job = app.post(lines(*({**RIGHT, "id": str(n)} for n in range(count))))["id"]
+        assert app.line.waiting() - before == turns
+        assert app.work(job)["state"] == "done"
 
 
 def test_an_upload_without_solutions_makes_no_job(app: App):
