@@ -39,7 +39,7 @@ _LOST = timedelta(seconds=30)
 """After so long without a sign of life a worker counts as gone."""
 _TURNS = 2
 """Turns that one worker takes at the same time: while one waits, the other judges."""
-_POLL = 0.2
+_POLL = 0.5
 """Seconds between looks at the line: a small job waits about so long for each of its few turns."""
 _TASK_POLL = 1.0
 _LOOK = 2.0
