@@ -24,7 +24,8 @@ def create(
         typer.Option(help="What it is good for; each includes those before."),
     ] = "judge",
     budget_usd: Annotated[
-        float | None, typer.Option(min=0, help="What all its jobs together may cost.", show_default=False)
+        float | None,
+        typer.Option(min=0, help="What all that is judged for it together may cost.", show_default=False),
     ] = None,
     data: Data = DATA,
     db: Db = None,
@@ -61,12 +62,14 @@ def listed(data: Data = DATA, db: Db = None, as_json: Json = False) -> None:
     if as_json:
         tell(True, {"keys": [key.model_dump(mode="json") for key in keys]}, "")
         return
-    table = Table("id", "name", "scope", "budget", "made", "revoked")
+    table = Table("id", "name", "scope", "budget", "spent", "made", "revoked")
     for key in keys:
         budget = "" if key.budget_usd is None else f"${key.budget_usd:g}"
         revoked = "" if key.revoked_at is None else f"{key.revoked_at:%Y-%m-%d %H:%M}"
         made = f"{key.created_at:%Y-%m-%d %H:%M}"
-        table.add_row(key.id, escape(key.name), key.scope.value, budget, made, revoked)
+        table.add_row(
+            key.id, escape(key.name), key.scope.value, budget, f"${key.spent_usd:,.2f}", made, revoked
+        )
     Console().print(table)
 
 

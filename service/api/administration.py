@@ -30,7 +30,7 @@ class NewKey(BaseModel, extra="forbid", use_attribute_docstrings=True):
     """For people."""
     scope: Scope = Scope.JUDGE
     budget_usd: float | None = Field(default=None, gt=0, le=1e9)
-    """What all its jobs together may cost."""
+    """What all that is judged for it together may cost."""
 
 
 @router.get("/health")

@@ -15,7 +15,9 @@ from ...datasets.store import sendable
 from ...judge.case import Case
 from ...judge.members import assemble, members, price
 from ...loop.rollout import load_rollout
+from ..store import keys
 from ..store.scope import Scope
+from ..work.jobs import within
 from ..work.uploads import parse, read_row
 from .access import Caller, scoped
 from .bodies import EXAMPLE, SOLUTION
@@ -46,7 +48,7 @@ def panels(request: Request, _: Reading) -> list[PanelView]:
 
 @router.post(
     "/judge",
-    responses=documented(413, 422, 502, 503, 504),
+    responses=documented(402, 413, 422, 502, 503, 504),
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -56,7 +58,7 @@ def panels(request: Request, _: Reading) -> list[PanelView]:
 )
 async def judge(
     request: Request,
-    _: Judging,
+    caller: Judging,
     panel: Annotated[str | None, Query(description="Who judges.", max_length=100)] = None,
 ) -> FoundView:
     """Find the first faulty step of one solution, now. Nothing is stored but the answers of endpoints.
@@ -90,7 +92,7 @@ async def judge(
         with anyio.fail_after(limits.seconds):
             # Given up, it holds its place until it has come to its end.
             found, usd = await to_thread.run_sync(
-                _judge, state, name, case, abandon_on_cancel=True, limiter=state.judging
+                _judge, state, caller.key_id, name, case, abandon_on_cancel=True, limiter=state.judging
             )
     except TimeoutError:
         raise RefusedError(
@@ -102,10 +104,19 @@ async def judge(
     return FoundView(panel=name, verdict=verdict, usd=usd)
 
 
-def _judge(state: State, name: str, case: Case) -> tuple[Verdict, float | None]:
+def _judge(state: State, key_id: str | None, name: str, case: Case) -> tuple[Verdict, float | None]:
     config = state.config.panels.get(name)
     if config is None:
         raise ConfigError(f"panel: there is no {name!r}", hint=f"Known are {', '.join(state.config.panels)}")
+    with state.database.session() as session:
+        left = keys.left(session, key_id)
+    if left is not None and left <= 0:
+        raise RefusedError(
+            HTTPStatus.PAYMENT_REQUIRED,
+            "this key's budget is spent",
+            hint="Have a key made that may spend more: `firstfault key create NAME --budget-usd USD`",
+        )
+    config = within(config, left)
     with (
         Grader() as grader,
         members(
@@ -116,4 +127,8 @@ def _judge(state: State, name: str, case: Case) -> tuple[Verdict, float | None]:
     ):
         whole = assemble(asked, config, skipped=lambda _: None, say=lambda _: None)
         (found,) = whole.judge([case])
-        return (found.votes[0] if len(asked) == 1 else found), price(found, asked)
+        usd = price(found, asked)
+    # Here, since this goes on when whoever asked is gone.
+    with state.database.session() as session:
+        keys.spend(session, key_id, usd or 0.0)
+    return (found.votes[0] if len(asked) == 1 else found), usd

@@ -226,6 +226,9 @@ class KeyView(View):
     name: str
     scope: Scope
     budget_usd: float | None
+    """What all that is judged for it together may cost."""
+    spent_usd: float
+    """What that has cost so far."""
     created_at: datetime
     revoked_at: datetime | None
 

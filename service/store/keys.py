@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from ...datasets.errors import InputError
@@ -32,7 +32,7 @@ def make(session: Session, name: str, scope: Scope, budget_usd: float | None = N
         session: Where it is kept.
         name: For people.
         scope: What it is good for.
-        budget_usd: What all its jobs together may cost, in US dollars.
+        budget_usd: What all that is judged for it together may cost.
     """
     identity, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     key = Key(
@@ -41,6 +41,7 @@ def make(session: Session, name: str, scope: Scope, budget_usd: float | None = N
         scope=scope.value,
         digest=_digest(secret),
         budget_usd=budget_usd,
+        spent_usd=0.0,
         created_at=now(),
     )
     session.add(key)
@@ -57,6 +58,18 @@ def find(session: Session, sent: str) -> Key | None:
     if key is None or key.revoked_at is not None:
         return None
     return key if hmac.compare_digest(key.digest, _digest(secret)) else None
+
+
+def left(session: Session, identity: str | None) -> float | None:
+    """Return what may still be judged for a key, in US dollars; `None` where there is no limit."""
+    key = session.get(Key, identity) if identity is not None else None
+    return None if key is None or key.budget_usd is None else key.budget_usd - key.spent_usd
+
+
+def spend(session: Session, identity: str | None, usd: float) -> None:
+    """Count what was judged for a key."""
+    if identity is not None and usd:
+        session.execute(update(Key).where(Key.id == identity).values(spent_usd=Key.spent_usd + usd))
 
 
 def revoke(session: Session, identity: str) -> Key:

@@ -47,7 +47,9 @@ class Key(Base):
     digest: Mapped[str]
     """SHA-256 of the secret, which is random and long: no slow hash is needed."""
     budget_usd: Mapped[float | None]
-    """What all its jobs together may cost."""
+    """What all that is judged for it together may cost."""
+    spent_usd: Mapped[float] = mapped_column(default=0.0)
+    """What that has cost so far, of jobs that were deleted as well."""
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
 

@@ -5,11 +5,14 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import NamedTuple
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, insert, update
 from sqlalchemy.orm import Session
 
+from ...annotate.engines.endpoint import Budget
 from ...datasets.errors import ConfigError, InputError
+from ...judge.config import JudgeConfig
 from ..config import ServiceConfig
+from ..store import keys
 from ..store.audit import note
 from ..store.database import Database, now
 from ..store.tables import Answered, Item, Job, Key, Rejected
@@ -262,9 +265,14 @@ def has_budget(session: Session, job: Job) -> bool:
 
 def remaining(session: Session, job: Job) -> float | None:
     """Return what a job may still cost, in US dollars; `None` where there is no limit."""
-    left = [job.budget_usd - job.usd] if job.budget_usd is not None else []
-    key = session.get(Key, job.key_id) if job.key_id is not None else None
-    if key is not None and key.budget_usd is not None:
-        spent = session.scalar(select(func.sum(Job.usd)).where(Job.key_id == key.id)) or 0.0
-        left.append(key.budget_usd - spent)
-    return min(left, default=None)
+    own = None if job.budget_usd is None else job.budget_usd - job.usd
+    limits = [one for one in (own, keys.left(session, job.key_id)) if one is not None]
+    return min(limits, default=None)
+
+
+def within(config: JudgeConfig, usd: float | None) -> JudgeConfig:
+    """Return judges that spend no more than what is left, nor than they would have."""
+    if usd is None:
+        return config
+    least = usd if config.budget.usd is None else min(usd, config.budget.usd)
+    return config.model_copy(update={"budget": Budget(usd=least, tokens=config.budget.tokens)})

@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -50,8 +51,7 @@ class Runs:
         found: list[tuple[float, str]] = []
         for path in self.folder.iterdir():
             if _NAME.fullmatch(path.name) and (path / "config.yaml").is_file():
-                marks = [path / JSON_NAME, path / "config.yaml", RunFolder(path).standing_path]
-                found.append((max(mark.stat().st_mtime for mark in marks if mark.exists()), path.name))
+                found.append((_changed(path), path.name))
         return [name for _, name in sorted(found, reverse=True)]
 
     def find(self, name: str) -> RunFolder | None:
@@ -71,6 +71,15 @@ class Runs:
             if model and split in tuple(Split):
                 parts.append(Part(name, model, Split(split)))
         return parts
+
+
+def _changed(run: Path) -> float:
+    changed = [0.0]
+    for mark in (run / JSON_NAME, run / "config.yaml", RunFolder(run).standing_path):
+        # Written anew, or removed with the run, while it is looked at.
+        with suppress(FileNotFoundError):
+            changed.append(mark.stat().st_mtime)
+    return max(changed)
 
 
 def standing(folder: RunFolder) -> Standing:

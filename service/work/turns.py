@@ -14,7 +14,6 @@ from typing import NamedTuple
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from ...annotate.engines.endpoint import Budget
 from ...annotate.engines.ledger_place import LedgerPlace
 from ...annotate.engines.spending import Spending
 from ...datasets.errors import FirstFaultError
@@ -26,11 +25,12 @@ from ...judge.members import Member, assemble, members, price
 from ...judge.panel import PanelJudge
 from ...judge.voting import USABLE
 from ..store.database import Database, now
+from ..store.keys import spend
 from ..store.outages import is_outage, patient
 from ..store.tables import Item, Job
 from ..store.tallies import BUCKET, BUCKETS, JUDGED, PANELS, SECONDS, TOKENS, USD, VERDICTS, Counts, add
 from ..store.verdicts import differ, store
-from .jobs import CHUNK, has_budget, remaining
+from .jobs import CHUNK, has_budget, remaining, within
 from .pace import paced
 from .queue import Line
 from .states import DUE, JobState
@@ -116,9 +116,7 @@ class Turns:
             self._stop(job_id, starts, "its budget is spent. Resume it with a larger one")
             return
         config = JudgeConfig.model_validate(job.judges)
-        if left is not None:
-            usd = left if config.budget.usd is None else min(left, config.budget.usd)
-            config = config.model_copy(update={"budget": Budget(usd=usd, tokens=config.budget.tokens)})
+        config = within(config, left)
         spending = Spending(config.budget)
         with members(config, self._rollout, ledger=self._ledger, spending=spending) as asked:
             panel = assemble(asked, config, skipped=_ignore, say=_LOG.warning)
@@ -243,6 +241,7 @@ def _count(session: Session, job: Job, new: Sequence[_Judged], seconds: float) -
         .where(Job.id == job.id, Job.done == Job.items, Job.state == JobState.RUNNING.value)
         .values(state=JobState.DONE.value, ended_at=now())
     )
+    spend(session, job.key_id, usd)
     counts = Counts()
     for one in new:
         kind = one.verdict.error_type.value if one.verdict.error_type else ""

@@ -9,8 +9,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from firstfault.datasets.errors import ConfigError
 from firstfault.service.store.database import Database
+from firstfault.service.store.keys import listed
 from firstfault.service.store.tables import Base
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 
 def test_migrations_make_the_tables_and_run_twice(url: str):
@@ -25,6 +26,38 @@ def test_migrations_make_the_tables_and_run_twice(url: str):
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"include_name": is_ours, "compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
+    database.close()
+
+
+def test_what_keys_have_spent_is_known_of_older_databases_too(url: str):
+    import firstfault.service.store.migrations as migrations
+    from alembic import command
+    from alembic.config import Config
+
+    database = Database(url)
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+        for key in ("a", "b"):
+            connection.execute(
+                text(
+                    "INSERT INTO keys (id, name, scope, digest, created_at)"
+                    f" VALUES ('{key}', 'x', 'judge', '', CURRENT_TIMESTAMP)"
+                )
+            )
+        columns = {one["name"]: one for one in inspect(connection).get_columns("jobs")}
+        needed = {name: "0" for name, one in columns.items() if not one["nullable"]}
+        for number, (key, usd) in enumerate((("'a'", 0.25), ("'a'", 0.5), ("NULL", 1))):
+            row = {**needed, "id": f"'{number}'", "key_id": key, "usd": str(usd)}
+            row |= {"name": "''", "panel": "''", "judges": "'{}'", "state": "'done'"}
+            row |= {"created_at": "CURRENT_TIMESTAMP"}
+            names, values = ", ".join(row), ", ".join(row.values())
+            connection.execute(text(f"INSERT INTO jobs ({names}) VALUES ({values})"))
+    database.migrate()
+    with database.session() as session:
+        assert [(key.id, key.spent_usd) for key in listed(session)] == [("a", 0.75), ("b", 0.0)]
     database.close()
 
 
@@ -53,7 +86,7 @@ def test_one_that_does_not_answer_is_one_line_without_its_password():
 
 
 def test_a_change_that_fails_leaves_nothing(url: str):
-    from firstfault.service.store.keys import listed, make
+    from firstfault.service.store.keys import make
     from firstfault.service.store.scope import Scope
 
     database = Database(url)

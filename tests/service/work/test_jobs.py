@@ -178,6 +178,28 @@ def test_a_keys_budget_holds_for_all_its_jobs(tmp_path: Path, url: str):
         assert app.work(second["id"])["state"] == "stopped"
         spent = sum(job["usd"] for job in app.client.get("/v1/jobs").json()["items"])
         assert spent <= 0.1 + 0.015
+        # What is deleted stays spent.
+        for job in (first, second):
+            assert app.client.delete(f"/v1/jobs/{job['id']}", headers=headers).status_code == 204
+        (key,) = app.client.get("/v1/keys").json()
+        assert key["spent_usd"] == pytest.approx(spent)
+        third = app.post(b"".join(rows(10)).replace(b"What", b"Whose"), headers)
+        assert app.work(third["id"])["usd"] <= 0.1 + 0.015 - spent
+
+
+def test_single_solutions_count_on_a_keys_budget_too(tmp_path: Path, url: str):
+    with Hostile(failing(0, share=0)) as server, App(tmp_path, url, asking(server.url)) as app:
+        headers = app.key(Scope.JUDGE, budget_usd=0.04)
+        solutions = [json.loads(row) for row in rows(5)]
+        answers = [app.client.post("/v1/judge", json=one, headers=headers) for one in solutions]
+        assert [one.status_code for one in answers] == [200, 200, 200, 402, 402]
+        assert sum(server.asked.values()) == 3
+        assert answers[-1].json()["detail"] == "this key's budget is spent"
+        # Whatever it is spent by.
+        stopped = app.work(app.post(b"".join(rows(1)), headers)["id"])
+        assert (stopped["state"], stopped["usd"]) == ("stopped", 0)
+        unlimited = app.client.post("/v1/judge", json=solutions[4], headers=app.key(Scope.ADMIN))
+        assert unlimited.status_code == 200
 
 
 def test_a_missing_key_of_an_endpoint_stops_the_job_and_says_so(tmp_path: Path, url: str, monkeypatch):
