@@ -7,6 +7,7 @@ small job does not wait for a large one. A turn is put in line by the same trans
 import hashlib
 import secrets
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dbos import DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions
@@ -20,6 +21,8 @@ BUDGETED = "judging-budgeted"
 """Of keys with a budget: one turn of each at a time, so that none spends what another has spent."""
 TURN = "turn"
 TASK = "task"
+_ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+_AT_ONCE = 1000
 VERSION = "1"
 """Of what a turn's arguments mean. Turns in line under another are left alone."""
 
@@ -94,6 +97,19 @@ class Line:
             turns = [one.workflow_id for one in lost if one.queue_name == queue]
             self._client.resume_workflows(turns, queue_name=queue)
         return len(lost)
+
+    def forget_ended(self, age: timedelta) -> int:
+        """Forget turns and commands that ended so long ago or longer; return how many.
+
+        Put in line again they would be taken again, and find nothing to do.
+        """
+        before, forgotten = (datetime.now(UTC) - age).isoformat(), 0
+        while ended := self._client.list_workflows(
+            status=_ENDED, completed_before=before, limit=_AT_ONCE, load_input=False, load_output=False
+        ):
+            self._client.delete_workflows([one.workflow_id for one in ended])
+            forgotten += len(ended)
+        return forgotten
 
     def close(self) -> None:
         """Stop its threads."""

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 from dbos import DBOS, DBOSPortableJSONSerializer
@@ -42,6 +43,10 @@ _TURNS = 2
 _POLL = 0.5
 """Seconds between looks at the line: a small job waits about so long for each of its few turns."""
 _TASK_POLL = 1.0
+_TIDIED = 720
+"""Signs of life between two looks at what has ended."""
+_KEPT = timedelta(days=1)
+"""What has ended stays so long in the queue's tables; what was found stays in ours."""
 _LOOK = 2.0
 """Seconds between looks at the runs."""
 _GRACE = 20
@@ -88,9 +93,11 @@ def work(
         _launch(database, name, turns, tasks, task_queue(runs))
         threading.Thread(target=_index, args=(Index(database, Runs(runs)), runs, stop), daemon=True).start()
         ready()
-        while True:
+        for beat in count():
             try:
                 _beat(database, line, name)
+                if beat % _TIDIED == 0:
+                    line.forget_ended(_KEPT)
             except (OperationalError, InterfaceError) as error:
                 if not is_outage(error):
                     raise

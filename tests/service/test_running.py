@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,8 @@ import pytest
 from firstfault.annotate.engines.ledger import Ledger
 from firstfault.annotate.engines.ledger_place import place_of
 from firstfault.service.serving import Place
+from firstfault.service.store.database import Database
+from firstfault.service.work.queue import Line
 from hostile import HANG, Act, Hostile
 from killed_service import failing, rows
 from postgres import Postgres
@@ -226,6 +229,25 @@ def test_verdicts_are_found_by_filters_page_by_page(running: Running):
             break
         asked["after"] = page["next"]
     assert found == list(range(0, 90, 3))
+
+
+def test_turns_that_have_ended_are_forgotten_and_their_verdicts_kept(running: Running):
+    job = running.service.post(solutions(600, "forgotten"))["id"]
+    before = running.service.followed(job)
+    database = Database(running.db or f"sqlite:///{running.service.data / 'service.sqlite'}")
+    line = Line(database)
+    try:
+        assert line.forget_ended(timedelta(hours=1)) == 0
+        # The last turn of a lane ends after its last verdict was stored.
+        forgotten = 0
+        while forgotten < 3:
+            forgotten += line.forget_ended(timedelta(0))
+        assert line.forget_ended(timedelta(0)) == 0
+    finally:
+        line.close()
+        database.close()
+    assert running.service.followed(job) == before
+    assert len(running.service.followed(running.service.post(solutions(3, "next"))["id"])) == 3
 
 
 def test_it_stops_as_it_is_asked_to(tmp_path: Path):
