@@ -120,8 +120,11 @@ class RayExecutor:
             concurrency=(1, len(missing), max(1, min(len(missing), int(free)))),
         )
         refused = None
+        # What `iter_rows` does, without its threads: nobody can wait for their end, and one that asks Ray
+        # for anything after Ray is shut down ends this process, without a word.
+        running = data._create_executor()
         try:
-            for row in data.iter_rows():
+            for row in _rows(ray, data._build_bundle_iterator(running)):
                 if row["error"]:
                     # Not raised here: what the traceback holds would go on after Ray is shut down.
                     refused = _raised(row["error"], row["message"], row["hint"])
@@ -133,7 +136,7 @@ class RayExecutor:
                 hint="Install the same versions of Python, Ray and firstfault on all nodes.",
             ) from None
         finally:
-            _stop(data)
+            _stop(running)
         if refused is not None:
             raise refused
         shards.remove_items()
@@ -169,13 +172,18 @@ class _Worker:
             make(self._shards, shard, self._do, self._shards.read_items(shard))
 
 
-def _stop(data: Any) -> None:
-    """End what goes through a dataset, before Ray does: its thread would end this process, without a word."""
-    running = data._current_executor
-    if running is not None:
-        running.shutdown(force=True)
-        if running.is_alive():
-            running.join(_SECONDS)
+def _rows(ray: Any, bundles: Iterable[Any]) -> Iterator[dict[str, Any]]:
+    """The rows that came out of a dataset, as soon as they do."""
+    for bundle in bundles:
+        for block in ray.get(bundle.block_refs):
+            yield from ray.data.block.BlockAccessor.for_block(block).iter_rows(public_row_format=True)
+
+
+def _stop(running: Any) -> None:
+    """End what goes through a dataset, before Ray does, for the same reason."""
+    running.shutdown(force=True)
+    if running.is_alive():
+        running.join(_SECONDS)
 
 
 def _ray() -> Any:

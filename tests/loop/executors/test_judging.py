@@ -251,7 +251,7 @@ def test_what_an_endpoint_gave_no_answer_to_is_asked_for_again(tmp_path: Path, c
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     with Hostile(plan) as server:
         members = f"[{{llm: m, base_url: '{server.url}', retries: 0}}]"
-        config = panel(tmp_path / "judge.yaml", members)
+        config = panel(tmp_path / "judge.yaml", members, ledger=tmp_path / "ledger.sqlite")
         config.write_text(config.read_text().replace("shard_size: 7", "shard_size: 2"))
         out = tmp_path / "out"
         command = (file, "--config", config, "--out", out, "--executor", "local", "--yes")
