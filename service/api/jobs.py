@@ -67,7 +67,8 @@ async def post(
             if before is not None:
                 response.headers["idempotency-replayed"] = "true"
                 return JobView.of(before)
-        rows = read_upload(upload.path, state.config.limits.row_bytes)
+        limits = state.config.limits
+        rows = read_upload(upload.path, limits.row_bytes, limits.upload_bytes)
         try:
             # Uploads take long, and wait for each other: reads must not wait for them.
             job = await to_thread.run_sync(state.jobs.create, wanted, rows, limiter=state.uploading)

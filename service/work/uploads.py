@@ -1,18 +1,17 @@
 """Uploads of solutions, JSON lines or Parquet, row by row. A bad row is data: the others are kept."""
 
 import json
-from collections.abc import Generator, Iterator
-from importlib import import_module
+from collections.abc import Generator
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn, cast
+from typing import IO, NamedTuple, NoReturn
 
 from ...datasets.errors import InputError
 from ...datasets.store import parse_json
 from ...judge.item import ItemCase
 from ...judge.processbench import read_item
+from .unpacking import UnpackError, unpacked
 
 _MAGIC = b"PAR1"
-_ROWS = 256
 _LONGEST_NAME = 256
 _LONGEST_REASON = 500
 
@@ -34,19 +33,30 @@ class Bad(NamedTuple):
     reason: str
 
 
-def read_upload(path: Path, row_bytes: int) -> Iterator[Good | Bad]:
+def read_upload(path: Path, row_bytes: int, upload_bytes: int) -> Generator[Good | Bad]:
     """Yield the rows of an uploaded file, in order; never more than a few are in memory.
 
     Args:
         path: JSON lines, or Parquet, which is told by its first bytes.
         row_bytes: Largest row; a larger one is bad.
+        upload_bytes: That the rows of Parquet may have together, as JSON lines.
 
     Raises:
-        InputError: If it is Parquet that can't be read.
+        InputError: If it is Parquet that can't be read, or too much.
     """
     with path.open("rb") as file:
-        is_parquet = file.read(len(_MAGIC)) == _MAGIC
-    return _parquet(path, row_bytes) if is_parquet else _lines(path, row_bytes)
+        if file.read(len(_MAGIC)) != _MAGIC:
+            file.seek(0)
+            yield from _lines(file, row_bytes)
+            return
+    try:
+        with unpacked(path, upload_bytes) as lines:
+            yield from _lines(lines, row_bytes)
+    except UnpackError as error:
+        raise InputError(
+            f"the upload can't be read as Parquet: {error}",
+            hint="Send Parquet or JSON lines, and what is large in several uploads",
+        ) from None
 
 
 def read_row(row: object, place: int = 0) -> ItemCase:
@@ -74,50 +84,26 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON")
 
 
-def _lines(path: Path, row_bytes: int) -> Generator[Good | Bad]:
-    with path.open("rb") as file:
-        number, place = 0, 0
-        # Read in pieces: a line may be as long as the upload.
-        while line := file.readline(row_bytes + 1):
-            number += 1
-            if len(line) > row_bytes and not line.endswith(b"\n"):
-                while (rest := file.readline(row_bytes)) and not rest.endswith(b"\n"):
-                    pass
-                yield Bad(number, f"longer than {row_bytes} bytes")
-                continue
-            if not line.strip():
-                continue
-            try:
-                row = parse(line)
-            except ValueError as error:
-                yield Bad(number, f"not JSON: {error}")
-                continue
-            read = _read(row, number, place)
-            place += isinstance(read, Good)
-            yield read
-
-
-def _parquet(path: Path, row_bytes: int) -> Generator[Good | Bad]:
-    pa: Any = import_module("pyarrow")
-    pq: Any = import_module("pyarrow.parquet")
-    try:
-        number = place = 0
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=_ROWS):
-                for fields in cast(list[dict[str, Any]], batch.to_pylist()):
-                    number += 1
-                    # A column that other kinds of rows have is null, and not there.
-                    row = {name: value for name, value in fields.items() if value is not None}
-                    read = _read(row, number, place)
-                    if isinstance(read, Good) and len(read.row) > row_bytes:
-                        read = Bad(number, f"longer than {row_bytes} bytes")
-                    place += isinstance(read, Good)
-                    yield read
-    except (pa.ArrowException, OSError, ValueError) as error:
-        why = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(
-            f"the upload is no Parquet file: {why}", hint="Send Parquet, or JSON lines"
-        ) from None
+def _lines(file: IO[bytes], row_bytes: int) -> Generator[Good | Bad]:
+    number, place = 0, 0
+    # Read in pieces: a line may be as long as the upload.
+    while line := file.readline(row_bytes + 1):
+        number += 1
+        if len(line) > row_bytes and not line.endswith(b"\n"):
+            while (rest := file.readline(row_bytes)) and not rest.endswith(b"\n"):
+                pass
+            yield Bad(number, f"longer than {row_bytes} bytes")
+            continue
+        if not line.strip():
+            continue
+        try:
+            row = parse(line)
+        except ValueError as error:
+            yield Bad(number, f"not JSON: {error}")
+            continue
+        read = _read(row, number, place)
+        place += isinstance(read, Good)
+        yield read
 
 
 def _read(row: object, number: int, place: int) -> Good | Bad:

@@ -1,17 +1,21 @@
 """Uploads, row by row."""
 
 import json
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from firstfault.datasets.errors import InputError
+from firstfault.service.work import unpacking
 from firstfault.service.work.uploads import Bad, Good, parse, read_upload
 from hypothesis import given
 from hypothesis import strategies as st
 from service_app import RIGHT
 
 LIMIT = 2000
+ALL = 1 << 24
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.floats(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
@@ -40,7 +44,7 @@ def test_every_line_is_a_solution_or_has_a_reason(
 ):
     path = tmp_path_factory.mktemp("up") / "x"
     path.write_bytes(b"\n".join(lines) + b"\n" * ends)
-    read = list(read_upload(path, LIMIT))
+    read = list(read_upload(path, LIMIT, ALL))
     filled = [number for number, line in enumerate(lines, 1) if line.strip()]
     bad = [row for row in read if isinstance(row, Bad)]
     assert len(read) == len(filled)
@@ -64,7 +68,7 @@ def test_what_is_no_json_is_none(text: bytes):
 def test_a_long_line_is_skipped_and_the_next_is_read(tmp_path: Path):
     path = tmp_path / "x"
     path.write_bytes(b"y" * (5 * LIMIT) + b"\n" + json.dumps(RIGHT).encode())
-    first, second = read_upload(path, LIMIT)
+    first, second = read_upload(path, LIMIT, ALL)
     assert first == Bad(1, f"longer than {LIMIT} bytes")
     assert isinstance(second, Good)
     assert second.name == "right"
@@ -80,7 +84,7 @@ def write_parquet(path: Path, rows: list[dict[str, Any]]) -> None:
 def test_parquet_rows_of_several_kinds(tmp_path: Path):
     path = tmp_path / "x"
     write_parquet(path, [RIGHT, {"problem": "x"}, {**RIGHT, "id": None}, {**RIGHT, "steps": ["y" * LIMIT]}])
-    read = list(read_upload(path, LIMIT))
+    read = list(read_upload(path, LIMIT, ALL))
     assert [type(row) for row in read] == [Good, Bad, Good, Bad]
     assert [row.name for row in read if isinstance(row, Good)] == ["right", "1"]
     assert [row.line for row in read if isinstance(row, Bad)] == [2, 4]
@@ -93,12 +97,12 @@ def test_broken_parquet_is_one_error(tmp_path: Path, damage: str):
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2] if damage == "cut" else data[:-8] + b"\xff\xff\xff\x7fPAR1")
     with pytest.raises(InputError, match="Parquet"):
-        list(read_upload(path, LIMIT))
+        list(read_upload(path, LIMIT, ALL))
 
 
 def read_all(path: Path, content: bytes, limit: int = LIMIT) -> list[Good | Bad]:
     path.write_bytes(content)
-    return list(read_upload(path, limit))
+    return list(read_upload(path, limit, ALL))
 
 
 @pytest.mark.parametrize("end", [b"", b"\n"])
@@ -149,10 +153,53 @@ def test_how_deep_a_row_may_be_nested_does_not_depend_on_who_reads_it(tmp_path: 
 
 def test_a_number_that_is_none_is_bad_in_parquet_too(tmp_path: Path):
     write_parquet(tmp_path / "x", [{**RIGHT, "weight": 1.0}, {**RIGHT, "weight": float("nan")}])
-    assert [type(row) for row in read_upload(tmp_path / "x", LIMIT)] == [Good, Bad]
+    assert [type(row) for row in read_upload(tmp_path / "x", LIMIT, ALL)] == [Good, Bad]
 
 
 def test_many_rows_of_parquet_keep_their_order(tmp_path: Path):
     write_parquet(tmp_path / "x", [{**RIGHT, "id": str(number)} for number in range(1000)])
-    names = [row.name for row in read_upload(tmp_path / "x", LIMIT) if isinstance(row, Good)]
+    names = [row.name for row in read_upload(tmp_path / "x", LIMIT, ALL) if isinstance(row, Good)]
     assert names == [str(number) for number in range(1000)]
+
+
+def test_what_json_does_not_have_is_text(tmp_path: Path):
+    rows = [{**RIGHT, "id": "a", "answer": Decimal("0.50"), "made": datetime(2026, 1, 2, tzinfo=UTC)}]
+    write_parquet(tmp_path / "x", rows)
+    (row,) = read_upload(tmp_path / "x", LIMIT, ALL)
+    assert isinstance(row, Good)
+    assert parse(row.row.encode()) == {
+        **RIGHT,
+        "id": "a",
+        "answer": "0.50",
+        "made": "2026-01-02 00:00:00+00:00",
+    }
+    write_parquet(tmp_path / "y", [{**RIGHT, "problem": b"What is 1 + 1?"}])
+    assert [type(row) for row in read_upload(tmp_path / "y", LIMIT, ALL)] == [Bad]
+
+
+def test_parquet_that_unpacks_to_more_memory_than_there_may_be_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    monkeypatch.setattr(unpacking, "_MEMORY", 512 << 20)
+    # One text, of which all rows have a copy once it is read.
+    long = pa.array(["7" * (8 << 20)]).dictionary_encode().take(pa.array([0] * 200))
+    table = pa.table({"problem": long, "steps": [["1"]] * 200})
+    pq.write_table(table, tmp_path / "x", store_schema=False)
+    assert (tmp_path / "x").stat().st_size < 10 << 20
+    with pytest.raises(InputError, match="can't be read as Parquet: it unpacks to more than"):
+        list(read_upload(tmp_path / "x", LIMIT, 1 << 40))
+    # Of what is no larger than that, rows are read one by one.
+    write_parquet(tmp_path / "y", [RIGHT, {**RIGHT, "problem": "7" * (8 << 20)}, RIGHT])
+    assert [type(row) for row in read_upload(tmp_path / "y", LIMIT, ALL)] == [Good, Bad, Good]
+
+
+def test_parquet_of_endless_rows_is_refused(tmp_path: Path):
+    write_parquet(tmp_path / "x", [RIGHT] * 100_000)
+    assert (tmp_path / "x").stat().st_size < 100_000
+    seen: list[Good | Bad] = []
+    with pytest.raises(InputError, match="unpacks to more than 1000000 bytes"):
+        seen.extend(read_upload(tmp_path / "x", LIMIT, 1_000_000))
+    assert 0 < len(seen) <= 1_000_000 // len(json.dumps(RIGHT))
