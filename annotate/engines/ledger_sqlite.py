@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 
+from ...datasets.sqlite_file import share
 from .ledger_schema import migrate_sqlite
 from .ledger_store import T, Values
 
@@ -29,10 +30,8 @@ class SQLiteStore:
         self._db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             migrate_sqlite(self._db, path)
-            # A commit survives the death of the process at once, and that of the machine at the next
-            # checkpoint. The answers lost with the machine are worth less than a sync for each.
-            for pragma in ("journal_mode = WAL", "synchronous = NORMAL"):
-                self._db.execute(f"PRAGMA {pragma}")
+            # The answers that the death of the machine may lose are worth less than a sync for each.
+            share(self._db, _BUSY_SECONDS)
         except BaseException:
             self._db.close()
             raise

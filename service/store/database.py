@@ -18,9 +18,10 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from ...datasets.errors import ConfigError
+from ...datasets.sqlite_file import share
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-_BUSY_MILLISECONDS = 60_000
+_BUSY_SECONDS = 60.0
 _PAUSE = 0.1
 _LOCK = 7_201_152
 """Of PostgreSQL's advisory locks, the one that keeps two from migrating at the same time."""
@@ -149,11 +150,11 @@ def _engine(url: URL) -> Engine:
         return create_engine(url, pool_size=20, max_overflow=10, pool_pre_ping=True)
     assert url.database is not None
     Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": _BUSY_MILLISECONDS / 1000}, pool_size=20)
+    engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS}, pool_size=20)
 
     def configure(connection: sqlite3.Connection, _: Any) -> None:
-        for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
-            connection.execute(f"PRAGMA {pragma}")
+        share(connection, _BUSY_SECONDS)
+        connection.execute("PRAGMA foreign_keys = ON")
 
     event.listen(engine, "connect", configure)
     return engine
