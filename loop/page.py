@@ -18,6 +18,7 @@ from . import charts, profiled, regular, reviewed, wording
 from .aligned import aligned_rows
 from .heat import heat_view
 from .report import ErrorMix, Regression, Report, Role
+from .typeset import typeset, typeset_answer
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
@@ -61,6 +62,8 @@ def _filters() -> dict[str, Any]:
         "size": wording.size,
         "duration": wording.duration,
         "shown": shown,
+        "typeset": typeset,
+        "answer": typeset_answer,
         "depth": charts.depth,
         "counted": wording.count,
     }

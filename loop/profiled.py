@@ -1,17 +1,19 @@
 """Divergences in pictures and words, as the page shows them."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from markupsafe import Markup
 
 from ..datasets.records import Split
-from ..datasets.showing import clip, harmless
+from ..datasets.showing import clip
 from . import charts, wording
 from .aligned import Cell
 from .profile import MarkedToken, Profile
 from .regularities import Labels, LocatorName
 from .report import Regression, Report
+from .typeset import Formula, formulas, part, typeset
 
 LOUD = 2.0
 """KL divergence from which on a token is shaded fully, in nats."""
@@ -33,34 +35,52 @@ def shaded(regression: Regression, cell: Cell) -> Markup:
     profile = regression.profile
     steps = regression.quantized.steps
     if profile is None or cell.number > len(steps) or len(cell.text) > MOST_CHARACTERS:
-        return Markup.escape(harmless(clip(cell.text, MOST_CHARACTERS)))
+        return typeset(cell.text, MOST_CHARACTERS)
     step = steps[cell.number - 1]
     # Places are in the step as written, whose label is not shown.
     shift = len(step) - len(cell.text)
     if not step.endswith(cell.text):
-        return Markup.escape(harmless(cell.text))
+        return typeset(cell.text, MOST_CHARACTERS)
+    set_as_maths = formulas(cell.text)
     parting = profile.parting
     tokens = {token.token: token for token in (*profile.marked, *filter(None, [parting]))}
+    places = [
+        (*_place(cell.text, token, shift, set_as_maths), token)
+        for _, token in sorted(tokens.items())
+        if token.step == cell.number - 1
+    ]
     parts: list[Markup] = []
     done = 0
-    for place, token in sorted(tokens.items()):
-        start = max(token.start - shift, done)
-        end = max(token.end - shift, start)
-        # Most tokens of words bring the space before them.
-        start += len(cell.text[start:end]) - len(cell.text[start:end].lstrip())
-        if token.step != cell.number - 1 or not cell.text[start:end]:
+    # What is set as maths is shaded as a whole, as its most divergent token is.
+    for (start, end), group in groupby(places, key=lambda place: place[:2]):
+        marked = [token for _, _, token in group]
+        start = max(start, done)
+        if not cell.text[start:end]:
             continue
+        kl = max(token.kl for token in marked)
         parts += [
-            Markup.escape(harmless(cell.text[done:start])),
+            part(cell.text, set_as_maths, done, start),
             Markup('<mark class="{}{}" title="{}">{}</mark>').format(
-                "parting " if parting is not None and place == parting.token else "",
-                charts.depth(token.kl / LOUD),
-                f"KL divergence {token.kl:.2f} nats",
-                harmless(cell.text[start:end]),
+                "parting " if parting is not None and parting in marked else "",
+                charts.depth(kl / LOUD),
+                f"KL divergence {kl:.2f} nats",
+                part(cell.text, set_as_maths, start, end),
             ),
         ]
         done = end
-    return Markup("").join([*parts, Markup.escape(harmless(cell.text[done:]))])
+    return Markup("").join([*parts, part(cell.text, set_as_maths, done, len(cell.text))])
+
+
+def _place(text: str, token: MarkedToken, shift: int, set_as_maths: Sequence[Formula]) -> tuple[int, int]:
+    """Return what is shaded for a token: its characters, or all of the formula that it is in."""
+    start = max(token.start - shift, 0)
+    end = max(token.end - shift, start)
+    # Most tokens of words bring the space before them.
+    start += len(text[start:end]) - len(text[start:end].lstrip())
+    for one in set_as_maths:
+        if start < one.end and one.start < end:
+            start, end = min(start, one.start), max(end, one.end)
+    return start, end
 
 
 def view(regression: Regression) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
 import re
 
 from ...datasets.showing import is_hidden
-from .maths import OWN_SPACES
+from ..maths import OWN_SPACES
 
 _RUN = re.compile(r"`+")
 _OPENING = re.compile(r"(`{3,})[\w+#.-]*[^\S\n]*\n")

@@ -11,8 +11,8 @@ import html
 import re
 
 from ...datasets.showing import is_hidden
+from ..maths import OWN_SPACES, Maths, delimited, find_maths
 from .code import Code
-from .maths import OWN_SPACES, Maths, find_maths
 
 _BRACKETED, _ADDED = "\u200a", "\u2009"
 r"""After an opening `$`: written as `\(` or `\[`; with line ends that are not the text's own."""
@@ -37,7 +37,6 @@ _LINE_START = re.compile(
     r"(?:(?P<mark>\#|>|[-+*](?=\s|\Z)|[-=_*:|](?=[-=_*:| \t]*$))|\d{1,9}(?P<number>[.)])(?=\s|\Z))?",
     re.MULTILINE,
 )
-_LATEX = re.compile(r"(?=.*(?:\\[A-Za-z$%]|\^))[\w\s\\{}()\[\]^+*/=.,|!'$%-]+", re.DOTALL)
 _INLINE = re.compile(
     r"(?P<one>(?<! )\*|\*(?! )|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|<(?=[A-Za-z/!?])|[$`~])"
     r"|\](?P<link>[(:])|(?P<and>&)(?=\#?\w+;)|(?P<angle>⟨)(?=U\+[0-9A-F]{4,6}⟩)"
@@ -115,11 +114,7 @@ def labelled(label: str, text: str) -> str:
 
 def latex_to_markdown(latex: str) -> str:
     r"""Write LaTeX without delimiters, such as the answer `\frac{1}{2}`, as maths; words stay words."""
-    if not _LATEX.fullmatch(latex):
-        return to_markdown(latex)
-    whole = f"\\({latex}\\)"
-    maths = find_maths(whole, 0)
-    return to_markdown(whole if maths is not None and maths.end == len(whole) else latex)
+    return to_markdown(delimited(latex))
 
 
 def _read(text: str, special: re.Match[str], code: Code) -> Maths | int | None:
@@ -136,7 +131,7 @@ def _read(text: str, special: re.Match[str], code: Code) -> Maths | int | None:
 
 
 def _is_block(maths: Maths) -> bool:
-    return maths.opening in ("$$", "\\[") and "\n" in maths.content
+    return maths.is_set_apart and "\n" in maths.content
 
 
 class _Written:

@@ -1,17 +1,18 @@
-r"""What in a model's text is maths that Argilla can show: `$x$`, `$$x$$`, `\(x\)`, `\[x\]`.
+r"""What in a model's text is maths that can be shown as such: `$x$`, `$$x$$`, `\(x\)`, `\[x\]`.
 
-Argilla's KaTeX obeys commands that hide, move, colour or link what is written. Maths with one of these is
-not maths here, so that its source is shown. Whether it is well-formed is left to KaTeX, which shows the
-source of what it can't read.
+What sets it (KaTeX in Argilla, `loop.mathml` in reports and on the page) obeys commands that hide, move,
+colour or link what is written. Maths with one of these is not maths here, so that its source is shown.
+Whether it is well-formed is left to what sets it, which shows the source of what it can't read.
 """
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from ...datasets.showing import is_hidden
+from ..datasets.showing import is_hidden
 
 OWN_SPACES = frozenset("\u2009\u200a")
-"""Spaces that mark something when `markdown` writes them; a text that has them is escaped there."""
+"""Spaces that mark something when `argilla.markdown` writes them; a text that has them is escaped there."""
 MOST_CHARACTERS = 2000
 DEEPEST = 20
 """Levels of braces, delimiters and environments. KaTeX runs out of stack somewhere in the hundreds, and
@@ -42,6 +43,10 @@ _PROSE = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{2,}[ \n]+[A-Za-z]{2,}|^\s*\d[\d,.]
 _SET_TEXT = re.compile(r"\\(?:text|mbox|mathrm|operatorname|textbf|textit)[a-z]*\*?\s*\{[^{}]*\}|\\[A-Za-z]+")
 
 
+_SPECIAL = re.compile(r"\\.|\$", re.DOTALL)
+_LATEX = re.compile(r"(?=.*(?:\\[A-Za-z$%]|\^))[\w\s\\{}()\[\]^+*/=.,|!'$%-]+", re.DOTALL)
+
+
 class Maths(NamedTuple):
     """Maths found in a text."""
 
@@ -52,6 +57,11 @@ class Maths(NamedTuple):
     end: int
     """Where the closing delimiter ends."""
 
+    @property
+    def is_set_apart(self) -> bool:
+        r"""Whether it is to stand alone in its line: between `$$`, or `\[` and `\]`."""
+        return self.opening in ("$$", "\\[")
+
 
 def find_maths(text: str, start: int) -> Maths | None:
     r"""Read maths that begins at a place in a text.
@@ -61,8 +71,8 @@ def find_maths(text: str, start: int) -> Maths | None:
         start: Index of a `$` or of the backslash of `\(` or `\[`, itself not escaped.
 
     Returns:
-        The maths; `None` if nothing closes it, if it is an amount of money, or if Argilla would not show
-        it as what it is.
+        The maths; `None` if nothing closes it, if it is an amount of money, or if it would not be shown as
+        what it is.
     """
     opening = next((one for one in _KINDS if text.startswith(one, start)), None)
     if opening is None:
@@ -74,6 +84,25 @@ def find_maths(text: str, start: int) -> Maths | None:
     if opening == "$" and (_is_money(maths.content) or text[maths.end : maths.end + 1].isdigit()):
         return None
     return maths if _is_shown(maths) else None
+
+
+def all_maths(text: str) -> Iterator[tuple[int, Maths]]:
+    """Find the maths of a text, with where each begins."""
+    position = 0
+    while special := _SPECIAL.search(text, position):
+        position = special.end()
+        if special[0] in ("$", "\\(", "\\[") and (maths := find_maths(text, special.start())) is not None:
+            yield special.start(), maths
+            position = maths.end
+
+
+def delimited(latex: str) -> str:
+    r"""Put delimiters around LaTeX that has none, such as the answer `\frac{1}{2}`; words stay words."""
+    if not _LATEX.fullmatch(latex):
+        return latex
+    whole = f"\\({latex}\\)"
+    maths = find_maths(whole, 0)
+    return whole if maths is not None and maths.end == len(whole) else latex
 
 
 def _is_money(content: str) -> bool:
@@ -88,7 +117,7 @@ def _is_shown(maths: Maths) -> bool:
     return (
         not content.isspace()
         # A line break inside would end what KaTeX reads.
-        and (maths.opening in ("$$", "\\[") or "\n" not in content)
+        and (maths.is_set_apart or "\n" not in content)
         and not any(is_hidden(char) or char in OWN_SPACES for char in content)
         and not _OBEYED.search(content)
         and not _COMMENT.search(content)
