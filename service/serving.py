@@ -16,12 +16,15 @@ from anyio import CapacityLimiter, to_thread
 
 from ..annotate.child import Child
 from ..annotate.engines.ledger_place import LedgerPlace
+from ..annotate.grading import Grader
 from .api.state import State
 from .app import make_app
 from .config import ServiceConfig
 from .store.database import Database, parsed
 from .work.jobs import Jobs
+from .work.purses import Purses
 from .work.queue import Line
+from .work.rollout import SharedRollout
 from .work.runs import Runs
 from .work.tasks import Tasks
 
@@ -170,6 +173,8 @@ def serve(
             needs_keys,
             CapacityLimiter(config.limits.judging),
             CapacityLimiter(_UPLOADS),
+            Purses(database),
+            SharedRollout(config, stack.enter_context(Grader())),
         )
         hands = Workers(place, config_file, workers)
         hands.start()

@@ -1,10 +1,12 @@
 """The service's application on a database, its turns taken in this process: no server, no worker."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
 from anyio import CapacityLimiter
 from fastapi.testclient import TestClient
+from firstfault.judge.case import Judge
 from firstfault.service.api.state import State
 from firstfault.service.app import make_app
 from firstfault.service.config import ServiceConfig
@@ -13,6 +15,7 @@ from firstfault.service.store.keys import make
 from firstfault.service.store.scope import Scope
 from firstfault.service.store.tables import Job
 from firstfault.service.work.jobs import Jobs
+from firstfault.service.work.purses import Purses
 from firstfault.service.work.queue import Line
 from firstfault.service.work.runs import Runs
 from firstfault.service.work.tasks import Tasks
@@ -20,6 +23,10 @@ from firstfault.service.work.turns import Turns
 
 RIGHT = {"id": "right", "problem": "What is 2 + 2?", "steps": ["2 + 2 = 4", "The answer is 4"]}
 WRONG = {"id": "wrong", "problem": "What is 2 + 2?", "steps": ["2 + 2 = 5", "The answer is 5"]}
+
+
+def _none() -> Any:
+    raise AssertionError("no panel has the rollout judge")
 
 
 class App:
@@ -30,10 +37,17 @@ class App:
         url: Its database.
         config: Panels and limits.
         needs_keys: Whether every caller needs a key.
+        rollout: Makes the rollout judge.
     """
 
     def __init__(
-        self, folder: Path, url: str, config: ServiceConfig | None = None, *, needs_keys: bool = False
+        self,
+        folder: Path,
+        url: str,
+        config: ServiceConfig | None = None,
+        *,
+        needs_keys: bool = False,
+        rollout: Callable[[], Judge] = _none,
     ) -> None:
         self.config = config or ServiceConfig()
         self.database = Database(url)
@@ -55,6 +69,8 @@ class App:
             needs_keys,
             limiter,
             CapacityLimiter(4),
+            Purses(self.database),
+            rollout,
         )
         self.client = TestClient(make_app(state), base_url="http://127.0.0.1", raise_server_exceptions=False)
 
@@ -90,7 +106,3 @@ class App:
     def job(self, job_id: str) -> Job | None:
         """Return a job as it is stored."""
         return self.jobs.find(job_id)
-
-
-def _none() -> Any:
-    raise AssertionError("no panel has the rollout judge")

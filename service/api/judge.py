@@ -8,16 +8,16 @@ import anyio
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request
 
-from ...annotate.grading import Grader
+from ...annotate.engines.spending import Spending
 from ...datasets.errors import ConfigError
 from ...datasets.records import Verdict
 from ...datasets.store import sendable
 from ...judge.case import Case
+from ...judge.config import JudgeConfig
+from ...judge.llm import is_unasked
 from ...judge.members import assemble, members, price
-from ...loop.rollout import load_rollout
-from ..store import keys
 from ..store.scope import Scope
-from ..work.jobs import within
+from ..work.purses import SpentError
 from ..work.uploads import parse, read_row
 from .access import Caller, scoped
 from .bodies import EXAMPLE, SOLUTION
@@ -108,27 +108,18 @@ def _judge(state: State, key_id: str | None, name: str, case: Case) -> tuple[Ver
     config = state.config.panels.get(name)
     if config is None:
         raise ConfigError(f"panel: there is no {name!r}", hint=f"Known are {', '.join(state.config.panels)}")
-    with state.database.session() as session:
-        left = keys.left(session, key_id)
-    if left is not None and left <= 0:
-        raise RefusedError(
-            HTTPStatus.PAYMENT_REQUIRED,
-            "this key's budget is spent",
-            hint="Have a key made that may spend more: `firstfault key create NAME --budget-usd USD`",
-        )
-    config = within(config, left)
-    with (
-        Grader() as grader,
-        members(
-            config,
-            lambda: load_rollout(state.config.model, state.config.max_tokens, grader),
-            ledger=state.ledger,
-        ) as asked,
-    ):
+    try:
+        with state.purses.opened(key_id, config.budget) as spending:
+            return _found(state, config, case, spending)
+    except SpentError as error:
+        raise RefusedError(HTTPStatus.PAYMENT_REQUIRED, str(error), hint=error.hint) from None
+
+
+def _found(state: State, config: JudgeConfig, case: Case, spending: Spending) -> tuple[Verdict, float | None]:
+    with members(config, state.rollout, ledger=state.ledger, spending=spending) as asked:
         whole = assemble(asked, config, skipped=lambda _: None, say=lambda _: None)
         (found,) = whole.judge([case])
-        usd = price(found, asked)
-    # Here, since this goes on when whoever asked is gone.
-    with state.database.session() as session:
-        keys.spend(session, key_id, usd or 0.0)
-    return (found.votes[0] if len(asked) == 1 else found), usd
+        # Of a key without a budget it is its panel's, and a verdict like any other that says why.
+        if is_unasked(found) and spending.is_spent and spending.budget is not config.budget:
+            raise SpentError
+        return (found.votes[0] if len(asked) == 1 else found), price(found, asked)

@@ -24,7 +24,7 @@ _COUNTERS = {
         ("panel", "agree"),
     ),
     TOKENS: ("firstfault_tokens", "Tokens read and written by judges.", ("panel",)),
-    USD: ("firstfault_cost_usd", "US dollars that verdicts cost, whenever paid.", ("panel",)),
+    USD: ("firstfault_cost_usd", "US dollars paid.", ("panel",)),
 }
 
 

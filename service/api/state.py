@@ -1,14 +1,17 @@
 """What the routes of a service share."""
 
+from collections.abc import Callable
 from typing import NamedTuple, cast
 
 from anyio import CapacityLimiter
 from fastapi import Request
 
 from ...annotate.engines.ledger_place import LedgerPlace
+from ...judge.case import Judge
 from ..config import ServiceConfig
 from ..store.database import Database
 from ..work.jobs import Jobs
+from ..work.purses import Purses
 from ..work.queue import Line
 from ..work.runs import Runs
 from ..work.tasks import Tasks
@@ -29,6 +32,10 @@ class State(NamedTuple):
     """Threads that judge at once."""
     uploading: CapacityLimiter
     """Threads that store uploads."""
+    purses: Purses
+    """What single solutions are paid from."""
+    rollout: Callable[[], Judge]
+    """Makes the rollout judge of panels that have it."""
 
 
 def state_of(request: Request) -> State:

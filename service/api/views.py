@@ -49,7 +49,7 @@ class JobView(View):
     unsure: int
     unscored: int
     usd: float
-    """What its verdicts cost, whenever that was paid: answers that the ledger holds are not paid again."""
+    """What was paid for it: answers that the ledger holds are not paid again."""
     budget_usd: float | None
     created_at: datetime
     started_at: datetime | None

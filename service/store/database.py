@@ -13,7 +13,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 from dbos import DBOS
-from sqlalchemy import URL, Engine, create_engine, event, func, make_url, select, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -71,7 +71,7 @@ class Database:
             ConfigError: If they were made by a newer version.
         """
         with self._alone():
-            with self.engine.begin() as connection:
+            with self._changing() as connection:
                 config = Config()
                 config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
                 config.attributes["connection"] = connection
@@ -82,6 +82,20 @@ class Database:
                         f"--db: {error}", hint="The database is of a newer firstfault: install that one"
                     ) from None
             DBOS.migrate(self.queue_url)
+
+    @contextmanager
+    def _changing(self) -> Generator[Connection]:
+        """Give a connection for migrations."""
+        with self.engine.connect() as connection:
+            if self.is_sqlite:
+                # A table that is made anew would take along the rows that refer to it.
+                connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+                connection.commit()
+            try:
+                with connection.begin():
+                    yield connection
+            finally:
+                connection.invalidate()
 
     @contextmanager
     def _alone(self) -> Generator[None]:

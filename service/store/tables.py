@@ -83,7 +83,9 @@ class Job(Base):
     unsure: Mapped[int] = mapped_column(default=0)
     unscored: Mapped[int] = mapped_column(default=0)
     usd: Mapped[float] = mapped_column(default=0.0)
-    """What its verdicts cost, whenever that was paid: the ledger's answers are not paid again."""
+    """What was paid for it: the ledger's answers are not paid again."""
+    tokens: Mapped[int] = mapped_column(default=0)
+    """Tokens that were paid."""
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
@@ -106,6 +108,8 @@ class Item(Base):
         Index("ix_items_job_status", "job_id", "status", "id"),
         Index("ix_items_job_error_type", "job_id", "error_type", "id"),
         Index("ix_items_disagree", "disagree", "id"),
+        # The id of a solution that is gone is no other's: it stands in addresses that people share.
+        {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(_SERIAL, primary_key=True, autoincrement=True)

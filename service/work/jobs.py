@@ -6,16 +6,13 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from sqlalchemy import delete, insert, update
-from sqlalchemy.orm import Session
 
-from ...annotate.engines.endpoint import Budget
 from ...datasets.errors import ConfigError, InputError
-from ...judge.config import JudgeConfig
 from ..config import ServiceConfig
-from ..store import keys
 from ..store.audit import note
 from ..store.database import Database, now
-from ..store.tables import Answered, Item, Job, Key, Rejected
+from ..store.tables import Answered, Item, Job, Rejected
+from .budgets import has_budget
 from .queue import Line
 from .states import ENDED, JobState
 from .uploads import Bad, Good
@@ -72,8 +69,9 @@ class Jobs:
         if judges is None:
             known = ", ".join(self._config.panels)
             raise ConfigError(f"panel: there is no {wanted.panel!r}", hint=f"Known are {known}")
-        has_budget = self._has_budget(wanted)
-        if has_budget and any(llm.price is None for llm in judges.llms):
+        with self._database.session() as session:
+            is_limited = has_budget(session, wanted.key_id, wanted.budget_usd)
+        if is_limited and any(llm.price is None for llm in judges.llms):
             raise ConfigError(
                 f"budget_usd: a judge of {wanted.panel!r} has no price",
                 hint="Give it one in the service's file",
@@ -97,9 +95,9 @@ class Jobs:
                 job = session.merge(job)
                 job.items, job.rejected = items, rejected
                 # One lane keeps a budget, and language models are asked about many solutions at once anyway.
-                job.lanes = 1 if judges.llms or has_budget else min(_LANES, -(-items // CHUNK))
+                job.lanes = 1 if judges.llms or is_limited else min(_LANES, -(-items // CHUNK))
                 job.state = JobState.QUEUED.value
-                self._line.start(session, job, has_budget)
+                self._line.start(session, job, is_limited)
                 note(session, wanted.key_id, "job.create", job.id, items=items, rejected=rejected)
                 if wanted.token is not None:
                     session.add(
@@ -167,7 +165,7 @@ class Jobs:
             if not changed:
                 raise InputError(f"job {job.id} is {job.state}", hint="Only one that was stopped is resumed")
             job = session.get_one(Job, job.id, populate_existing=True)
-            self._line.start(session, job, has_budget(session, job))
+            self._line.start(session, job, has_budget(session, job.key_id, job.budget_usd))
             note(session, key_id, "job.resume", job.id, budget_usd=job.budget_usd)
             return job
 
@@ -217,12 +215,6 @@ class Jobs:
             raise NoSolutionsError(first)
         return items, rejected
 
-    def _has_budget(self, wanted: Wanted) -> bool:
-        if wanted.budget_usd is not None or wanted.key_id is None:
-            return wanted.budget_usd is not None
-        with self._database.session() as session:
-            return session.get_one(Key, wanted.key_id).budget_usd is not None
-
     def _forget(self, job_id: str) -> None:
         with self._database.session() as session:
             session.execute(delete(Job).where(Job.id == job_id))
@@ -254,25 +246,3 @@ class NoSolutionsError(InputError):
             f"the upload holds no solution{why}", hint="Send JSON lines or Parquet, a solution each"
         )
         self.errors = [f"line {one.line}: {one.reason}" for one in bad]
-
-
-def has_budget(session: Session, job: Job) -> bool:
-    """Whether a job, or all jobs of its key together, may cost only so much."""
-    if job.budget_usd is not None or job.key_id is None:
-        return job.budget_usd is not None
-    return session.get_one(Key, job.key_id).budget_usd is not None
-
-
-def remaining(session: Session, job: Job) -> float | None:
-    """Return what a job may still cost, in US dollars; `None` where there is no limit."""
-    own = None if job.budget_usd is None else job.budget_usd - job.usd
-    limits = [one for one in (own, keys.left(session, job.key_id)) if one is not None]
-    return min(limits, default=None)
-
-
-def within(config: JudgeConfig, usd: float | None) -> JudgeConfig:
-    """Return judges that spend no more than what is left, nor than they would have."""
-    if usd is None:
-        return config
-    least = usd if config.budget.usd is None else min(usd, config.budget.usd)
-    return config.model_copy(update={"budget": Budget(usd=least, tokens=config.budget.tokens)})

@@ -13,6 +13,8 @@ T = TypeVar("T")
 def paced(source: Iterable[T], seconds: float) -> Generator[list[T]]:
     """Yield all that comes, in lists: each so many seconds after its first item came, or at the end.
 
+    A list is empty where nothing has come for so long.
+
     The source is gone through in a thread of its own. Whoever leaves early waits for its next item, which is
     its last.
 
@@ -34,8 +36,17 @@ def paced(source: Iterable[T], seconds: float) -> Generator[list[T]]:
     with ThreadPoolExecutor(1) as thread:
         going = thread.submit(go)
         try:
-            while (first := come.get()) is not None:
-                part, has_ended = [first], False
+            has_ended = False
+            while not has_ended:
+                part: list[T] = []
+                try:
+                    first = come.get(timeout=seconds)
+                except Empty:
+                    yield part
+                    continue
+                if first is None:
+                    break
+                part.append(first)
                 end = time.monotonic() + seconds
                 while not has_ended and (left := end - time.monotonic()) > 0:
                     try:
@@ -47,8 +58,6 @@ def paced(source: Iterable[T], seconds: float) -> Generator[list[T]]:
                     else:
                         part.append(one)
                 yield part
-                if has_ended:
-                    break
         finally:
             is_left.set()
         going.result()

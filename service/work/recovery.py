@@ -4,7 +4,7 @@ from sqlalchemy import select, update
 
 from ..store.database import Database
 from ..store.tables import Job, Task
-from .jobs import has_budget
+from .budgets import has_budget
 from .queue import Line
 from .states import DUE, OPEN
 
@@ -38,7 +38,7 @@ def _again(database: Database, line: Line, job_id: str, starts: int) -> bool:
         ).all()
         if changed:
             job = session.get_one(Job, job_id, populate_existing=True)
-            line.start(session, job, has_budget(session, job))
+            line.start(session, job, has_budget(session, job.key_id, job.budget_usd))
         return bool(changed)
 
 

@@ -5,34 +5,30 @@ ledger has what was answered already.
 """
 
 import logging
+import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import NamedTuple
 
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session
 
 from ...annotate.engines.ledger_place import LedgerPlace
 from ...annotate.engines.spending import Spending
 from ...datasets.errors import FirstFaultError
-from ...datasets.records import Verdict, VerdictStatus
+from ...datasets.records import Verdict
 from ...judge.case import Judge
 from ...judge.config import JudgeConfig
 from ...judge.llm import is_unasked, why_unasked
 from ...judge.members import Member, assemble, members, price
 from ...judge.panel import PanelJudge
-from ...judge.voting import USABLE
 from ..store.database import Database, now
-from ..store.keys import spend
 from ..store.outages import is_outage, patient
 from ..store.tables import Item, Job
-from ..store.tallies import BUCKET, BUCKETS, JUDGED, PANELS, SECONDS, TOKENS, USD, VERDICTS, Counts, add
-from ..store.verdicts import differ, store
-from .jobs import CHUNK, has_budget, remaining, within
+from .budgets import Bill, Left, has_budget, left
+from .jobs import CHUNK
 from .pace import paced
 from .queue import Line
+from .results import Judged, write
 from .states import DUE, JobState
 from .uploads import parse, read_row
 
@@ -43,12 +39,6 @@ _LARGEST_CHUNK = 1024
 _ROUNDS = 4
 """A chunk is at least so many times as large as what is asked at once: it waits for its slowest."""
 _LOG = logging.getLogger(__name__)
-
-
-class _Judged(NamedTuple):
-    item: Item
-    verdict: Verdict
-    usd: float | None
 
 
 class Turns:
@@ -76,6 +66,11 @@ class Turns:
         self._ledger = ledger
         self._rollout = rollout
         self._seconds = seconds
+        self._ending = threading.Event()
+
+    def end(self) -> None:
+        """Ask nothing more: what is on its way is waited for, and the rest is put in line for others."""
+        self._ending.set()
 
     def take(self, job_id: str, starts: int, lane: int, turn: int) -> None:
         """Judge for a while; then wait in line again, unless nothing is left or the job was stopped.
@@ -95,7 +90,8 @@ class Turns:
         except FirstFaultError as error:
             self._stop(job_id, starts, f"{error}. {error.hint}")
         except Exception as error:
-            if is_outage(error):
+            # Of a process that ends, errors say nothing about the job.
+            if is_outage(error) or self._ending.is_set():
                 raise
             _LOG.exception("job %s failed", job_id)
             self._stop(job_id, starts, f"a bug: {type(error).__name__}; the worker's log holds the traceback")
@@ -111,30 +107,43 @@ class Turns:
                     .where(Job.id == job_id, Job.state == JobState.QUEUED.value)
                     .values(state=JobState.RUNNING.value, started_at=job.started_at or now())
                 )
-            left = remaining(session, job)
-        if left is not None and left <= 0:
-            self._stop(job_id, starts, "its budget is spent. Resume it with a larger one")
+            may_spend = left(session, job)
+        if may_spend.is_spent:
+            self._stop(job_id, starts, may_spend.reason)
             return
-        config = JudgeConfig.model_validate(job.judges)
-        config = within(config, left)
-        spending = Spending(config.budget)
-        with members(config, self._rollout, ledger=self._ledger, spending=spending) as asked:
-            panel = assemble(asked, config, skipped=_ignore, say=_LOG.warning)
-            end, last, size = time.monotonic() + self._seconds, -1, _size(config)
-            while time.monotonic() < end:
-                items = self._next(job, starts, lane, last, size)
-                if not items:
-                    self._finish(job_id, starts)
-                    return
-                unasked = self._judge(job, starts, items, panel, asked, spending)
-                if unasked:
-                    self._stop(job_id, starts, unasked)
-                    return
-                last = items[-1].number
+        spending = Spending(may_spend.budget)
+        bill = Bill(self._database, job, spending)
+        try:
+            is_over = self._judge_for_a_while(job, starts, lane, may_spend, spending, bill)
+        finally:
+            patient(bill.settle)
+        if is_over:
+            return
         with self._database.session() as session:
             job = session.get(Job, job_id)
             if job is not None and _is_due(job, starts):
-                self._line.put(session, job, lane, turn + 1, has_budget(session, job))
+                limited = has_budget(session, job.key_id, job.budget_usd)
+                self._line.put(session, job, lane, turn + 1, limited)
+
+    def _judge_for_a_while(
+        self, job: Job, starts: int, lane: int, may_spend: Left, spending: Spending, bill: Bill
+    ) -> bool:
+        """Judge chunks for some seconds; return whether no further turn is wanted."""
+        config = JudgeConfig.model_validate(job.judges).model_copy(update={"budget": may_spend.budget})
+        with members(config, self._rollout, ledger=self._ledger, spending=spending) as asked:
+            panel = assemble(asked, config, skipped=_ignore, say=_LOG.warning)
+            end, last, size = time.monotonic() + self._seconds, -1, _size(config)
+            while time.monotonic() < end and not self._ending.is_set():
+                items = self._next(job, starts, lane, last, size)
+                if not items:
+                    self._finish(job.id, starts)
+                    return True
+                unasked = self._judge(job, starts, items, panel, asked, spending, bill)
+                if unasked and not self._ending.is_set():
+                    self._stop(job.id, starts, may_spend.reason if spending.is_spent else unasked)
+                    return True
+                last = items[-1].number
+        return False
 
     def _next(self, job: Job, starts: int, lane: int, last: int, size: int) -> Sequence[Item]:
         """The next chunk without verdicts; none where the job was stopped meanwhile."""
@@ -162,6 +171,7 @@ class Turns:
         panel: PanelJudge,
         asked: Sequence[Member],
         spending: Spending,
+        bill: Bill,
     ) -> str | None:
         """Judge a chunk and store its verdicts; return why some were not asked for, if so."""
         read = [(item, read_row(parse(item.row.encode()), item.number).case) for item in items]
@@ -171,38 +181,38 @@ class Turns:
         since = time.monotonic()
         with closing(paced(panel.judged([case for _, case in known]), _STORED_EVERY)) as parts:
             for part in parts:
-                judged: list[_Judged] = []
+                judged: list[Judged] = []
                 for place, verdict in part:
                     if is_unasked(verdict):
                         unasked.append(verdict)
                     else:
                         # One judge speaks for itself.
                         said = verdict.votes[0] if len(asked) == 1 else verdict
-                        judged.append(_Judged(known[place][0], said, price(verdict, asked)))
-                before, since = since, time.monotonic()
-                if not self._store(job, starts, judged, since - before, voters):
-                    if not any(member.chat for member in asked):
-                        return None
-                    # What is on its way will be paid: it is waited for, so that it need not be paid again.
-                    spending.end("the job was cancelled")
+                        judged.append(Judged(known[place][0], said, price(verdict, asked)))
+                seconds = time.monotonic() - since
+                since += seconds if part else 0.0
+                goes_on = self._store(bill, job, starts, judged, seconds, voters)
+                if goes_on and not self._ending.is_set():
+                    continue
+                if not any(member.chat for member in asked):
+                    return None
+                # What is on its way will be paid: it is waited for, so that it need not be paid again.
+                spending.end("the worker ends" if goes_on else "the job was cancelled")
         return why_unasked(unasked) or None
 
     def _store(
-        self, job: Job, starts: int, judged: Sequence[_Judged], seconds: float, voters: list[str]
+        self,
+        bill: Bill,
+        job: Job,
+        starts: int,
+        judged: Sequence[Judged],
+        seconds: float,
+        voters: list[str],
     ) -> bool:
         """Store verdicts; return whether the job still goes on. What was found is kept either way."""
-        with self._database.session() as session:
-            # First the job: whoever has its row is alone with its items.
-            session.execute(update(Job).where(Job.id == job.id).values(voters=voters))
-            open_items = set(
-                session.scalars(
-                    select(Item.id).where(Item.id.in_([one.item.id for one in judged]), Item.status.is_(None))
-                )
-            )
-            new = [one for one in judged if one.item.id in open_items]
-            if new:
-                store(session, [(one.item.id, one.verdict, one.usd) for one in new])
-                _count(session, job, new, seconds / len(judged))
+        with bill.session() as session:
+            if judged and not write(session, job, judged, seconds / len(judged), voters):
+                return False
             fresh = session.get(Job, job.id)
             return fresh is not None and _is_due(fresh, starts)
 
@@ -227,36 +237,6 @@ class Turns:
                 .where(Job.id == job_id, Job.starts == starts, Job.state.in_(DUE))
                 .values(state=JobState.STOPPED.value, reason=reason, ended_at=now())
             )
-
-
-def _count(session: Session, job: Job, new: Sequence[_Judged], seconds: float) -> None:
-    found = Counter(one.verdict.status for one in new)
-    done = {status.value: getattr(Job, status.value) + found[status] for status in VerdictStatus}
-    usd = sum(one.usd or 0.0 for one in new)
-    session.execute(
-        update(Job).where(Job.id == job.id).values(done=Job.done + len(new), usd=Job.usd + usd, **done)
-    )
-    session.execute(
-        update(Job)
-        .where(Job.id == job.id, Job.done == Job.items, Job.state == JobState.RUNNING.value)
-        .values(state=JobState.DONE.value, ended_at=now())
-    )
-    spend(session, job.key_id, usd)
-    counts = Counts()
-    for one in new:
-        kind = one.verdict.error_type.value if one.verdict.error_type else ""
-        counts.count(VERDICTS, status=one.verdict.status.value, error_type=kind)
-        usable = [vote for vote in one.verdict.votes if vote.status in USABLE]
-        if len(usable) > 1:
-            counts.count(PANELS, panel=job.panel, agree=str(not differ(usable)).lower())
-        usage = one.verdict.usage
-        counts.count(TOKENS, usage.prompt_tokens + usage.completion_tokens, panel=job.panel)
-    counts.count(USD, usd, panel=job.panel)
-    counts.count(JUDGED, len(new), panel=job.panel)
-    counts.count(SECONDS, seconds * len(new), panel=job.panel)
-    for bound in BUCKETS:
-        counts.count(BUCKET, len(new) if seconds <= bound else 0, panel=job.panel, le=str(bound))
-    add(session, counts)
 
 
 def _size(config: JudgeConfig) -> int:

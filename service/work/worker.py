@@ -22,8 +22,6 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from ...annotate.engines.ledger_place import LedgerPlace
 from ...annotate.grading import Grader
-from ...judge.case import Judge
-from ...loop.rollout import load_rollout
 from ..config import ServiceConfig
 from ..store.database import Database
 from ..store.outages import is_outage
@@ -31,6 +29,7 @@ from ..store.tables import Worker
 from .indexing import Index
 from .queue import BUDGETED, QUEUE, TASK, TURN, VERSION, Line, task_queue
 from .recovery import recover
+from .rollout import SharedRollout
 from .runs import Runs
 from .tasks import Tasks
 from .turns import Turns
@@ -88,7 +87,7 @@ def work(
     threading.Thread(target=_end_at_last, args=(stop,), daemon=True).start()
     line = Line(database)
     with Grader() as grader:
-        turns = Turns(database, line, ledger, _rollout(config, grader))
+        turns = Turns(database, line, ledger, SharedRollout(config, grader))
         tasks = Tasks(database, line, Runs(runs), logs)
         _launch(database, name, turns, tasks, task_queue(runs))
         threading.Thread(target=_index, args=(Index(database, Runs(runs)), runs, stop), daemon=True).start()
@@ -104,6 +103,7 @@ def work(
                 _LOG.warning("no sign of life could be given: %s", error.orig)
             if stop.wait(_BEAT):
                 break
+        turns.end()
         DBOS.destroy(workflow_completion_timeout_sec=_GRACE)
         with suppress(OperationalError, InterfaceError), database.session() as session:
             session.execute(delete(Worker).where(Worker.name == name))
@@ -170,18 +170,6 @@ def _index(index: Index, runs: Path, stop: threading.Event) -> None:
             _LOG.exception("runs could not be looked through")
         finally:
             os.close(handle)
-
-
-def _rollout(config: ServiceConfig, grader: Grader) -> Callable[[], Judge]:
-    made: list[Judge] = []
-
-    def make() -> Judge:
-        # Loading takes long: once for all turns.
-        if not made:
-            made.append(load_rollout(config.model, config.max_tokens, grader))
-        return made[0]
-
-    return make
 
 
 def _end_at_last(stop: threading.Event) -> None:

@@ -1,0 +1,104 @@
+"""What judging may cost, and what was paid for it: of a job, of its key, and of its panel."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from ...annotate.engines.endpoint import Budget
+from ...annotate.engines.spending import Spending
+from ...judge.config import JudgeConfig
+from ..store import keys
+from ..store.database import Database
+from ..store.tables import Job, Key
+from ..store.tallies import TOKENS, USD, Counts, add
+
+
+def has_budget(session: Session, key_id: str | None, budget_usd: float | None) -> bool:
+    """Whether a job, or all that is judged for its key together, may cost only so much."""
+    if budget_usd is not None or key_id is None:
+        return budget_usd is not None
+    return session.get_one(Key, key_id).budget_usd is not None
+
+
+class Left(NamedTuple):
+    """What may still be paid for a job."""
+
+    usd: float | None
+    """US dollars; `None` without a limit."""
+    tokens: int | None
+    reason: str
+    """What to say once it is spent."""
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether nothing is left."""
+        return (self.usd is not None and self.usd <= 0) or (self.tokens is not None and self.tokens <= 0)
+
+    @property
+    def budget(self) -> Budget:
+        """The same as judges take it, unless it is spent."""
+        return Budget(usd=self.usd, tokens=self.tokens)
+
+
+def left(session: Session, job: Job) -> Left:
+    """Return what may still be paid for a job: its own budget, its key's and its panel's all hold."""
+    panel = JudgeConfig.model_validate(job.judges).budget
+    own = None if job.budget_usd is None else job.budget_usd - job.usd
+    limits = [
+        (own, "its budget is spent. Resume it with a larger one"),
+        (keys.left(session, job.key_id), "the budget of its key is spent"),
+        (None if panel.usd is None else panel.usd - job.usd, "what its panel may spend on a job is spent"),
+    ]
+    usd, reason = min(((usd, why) for usd, why in limits if usd is not None), default=(None, limits[-1][1]))
+    tokens = None if panel.tokens is None else panel.tokens - job.tokens
+    return Left(usd, tokens, reason)
+
+
+class Bill:
+    """Charges what is paid while a job is judged to the job, to its key and to the metrics.
+
+    What is charged is what was paid, and as soon as something is stored: not what verdicts are worth, since
+    not all that is paid for becomes one.
+
+    Args:
+        database: Where the job is.
+        job: Which.
+        spending: Counts what is paid.
+    """
+
+    def __init__(self, database: Database, job: Job, spending: Spending) -> None:
+        self._database = database
+        self._job = job
+        self._spending = spending
+        self._usd, self._tokens = 0.0, 0
+
+    @contextmanager
+    def session(self) -> Generator[Session]:
+        """Give a session at whose end all that was paid until its start is charged."""
+        usd, tokens = self._spending.usd, self._spending.tokens
+        with self._database.session() as session:
+            yield session
+            self._charge(session, usd - self._usd, tokens - self._tokens)
+        self._usd, self._tokens = usd, tokens
+
+    def settle(self) -> None:
+        """Charge what was not charged yet."""
+        with self.session():
+            pass
+
+    def _charge(self, session: Session, usd: float, tokens: int) -> None:
+        if not usd and not tokens:
+            return
+        job = self._job
+        session.execute(
+            update(Job).where(Job.id == job.id).values(usd=Job.usd + usd, tokens=Job.tokens + tokens)
+        )
+        # Also where the job was deleted meanwhile.
+        keys.spend(session, job.key_id, usd)
+        counts = Counts()
+        counts.count(TOKENS, tokens, panel=job.panel)
+        counts.count(USD, usd, panel=job.panel)
+        add(session, counts)
