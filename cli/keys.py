@@ -13,7 +13,7 @@ from .serving import DATA, RUNS, Data, Db, service
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-app = typer.Typer(no_args_is_help=True, help="API keys of the service: create, list, revoke.")
+app = typer.Typer(no_args_is_help=True, help="API keys of the service.")
 
 
 @app.command()
@@ -71,6 +71,30 @@ def listed(data: Data = DATA, db: Db = None, as_json: Json = False) -> None:
             key.id, escape(key.name), key.scope.value, budget, f"${key.spent_usd:,.2f}", made, revoked
         )
     Console().print(table)
+
+
+@app.command()
+def budget(
+    key: Annotated[str, typer.Argument(help="Id of the key.", show_default=False)],
+    usd: Annotated[
+        float,
+        typer.Argument(
+            min=0, help="What all that is judged for it may cost, from its making on.", show_default=False
+        ),
+    ],
+    data: Data = DATA,
+    db: Db = None,
+    as_json: Json = False,
+) -> None:
+    """Change what a key may spend."""
+    with _session(data, db) as session:
+        from ..service.store.audit import note
+        from ..service.store.keys import allow
+
+        found = allow(session, key, usd)
+        note(session, None, "key.budget", found.id, budget_usd=usd)
+        shown = {"id": key, "name": found.name, "budget_usd": usd, "spent_usd": found.spent_usd}
+    tell(as_json, shown, f"{shown['name']} ({key}) may spend ${usd:g}; ${shown['spent_usd']:,.2f} is spent.")
 
 
 @app.command()

@@ -267,6 +267,11 @@ class Client:
         body = {"name": name, "scope": scope.value, "budget_usd": budget_usd}
         return self._service.one(NewKeyView, "POST", "/v1/keys", body=body)
 
+    def set_key_budget(self, key: str, budget_usd: float | None) -> KeyView:
+        """Change what an API key may spend in all; `None` for no limit."""
+        body = {"budget_usd": budget_usd}
+        return self._service.one(KeyView, "PATCH", f"/v1/keys/{part_of(key)}", body=body)
+
     def revoke_key(self, key: str) -> KeyView:
         """Revoke an API key."""
         return self._service.one(KeyView, "DELETE", f"/v1/keys/{part_of(key)}")

@@ -33,6 +33,13 @@ class NewKey(BaseModel, extra="forbid", use_attribute_docstrings=True):
     """What all that is judged for it together may cost."""
 
 
+class KeyBudget(BaseModel, extra="forbid", use_attribute_docstrings=True):
+    """What a key may spend."""
+
+    budget_usd: float | None = Field(gt=0, le=1e9)
+    """What all that is judged for it together may cost, from its making on; `null` for no limit."""
+
+
 @router.get("/health")
 def health() -> dict[str, str]:
     """Say that the service runs."""
@@ -72,6 +79,15 @@ def make(request: Request, caller: Administering, wanted: NewKey) -> NewKeyView:
         key, secret = keys.make(session, wanted.name, wanted.scope, wanted.budget_usd)
         note(session, caller.key_id, "key.create", key.id, name=wanted.name, scope=wanted.scope.value)
         return NewKeyView(**KeyView.of(key).model_dump(), secret=secret)
+
+
+@router.patch("/v1/keys/{key_id}", responses=documented(400, 422))
+def allow(request: Request, caller: Administering, key_id: str, wanted: KeyBudget) -> KeyView:
+    """Change what an API key may spend."""
+    with state_of(request).database.session() as session:
+        key = keys.allow(session, key_id.replace("\0", ""), wanted.budget_usd)
+        note(session, caller.key_id, "key.budget", key.id, budget_usd=key.budget_usd)
+        return KeyView.of(key)
 
 
 @router.delete("/v1/keys/{key_id}", responses=documented(422))

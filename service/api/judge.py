@@ -17,7 +17,7 @@ from ...judge.config import JudgeConfig
 from ...judge.llm import is_unasked
 from ...judge.members import assemble, members, price
 from ..store.scope import Scope
-from ..work.purses import SpentError
+from ..work.budgets import SpentError
 from ..work.uploads import parse, read_row
 from .access import Caller, scoped
 from .bodies import EXAMPLE, SOLUTION
@@ -108,11 +108,8 @@ def _judge(state: State, key_id: str | None, name: str, case: Case) -> tuple[Ver
     config = state.config.panels.get(name)
     if config is None:
         raise ConfigError(f"panel: there is no {name!r}", hint=f"Known are {', '.join(state.config.panels)}")
-    try:
-        with state.purses.opened(key_id, config.budget) as spending:
-            return _found(state, config, case, spending)
-    except SpentError as error:
-        raise RefusedError(HTTPStatus.PAYMENT_REQUIRED, str(error), hint=error.hint) from None
+    with state.purses.opened(key_id, config.budget) as spending:
+        return _found(state, config, case, spending)
 
 
 def _found(state: State, config: JudgeConfig, case: Case, spending: Spending) -> tuple[Verdict, float | None]:

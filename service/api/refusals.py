@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from ...datasets.errors import EndpointError, FirstFaultError
 from ..store.outages import is_outage
+from ..work.budgets import SpentError
 
 MEDIA_TYPE = "application/problem+json"
 _LOG = logging.getLogger(__name__)
@@ -110,9 +111,11 @@ def install(app: FastAPI, page: Callable[[Request, RefusedError], Response]) -> 
 
     async def mendable(request: Request, error: Exception) -> Response:
         assert isinstance(error, FirstFaultError)
-        status = (
-            HTTPStatus.BAD_GATEWAY if isinstance(error, EndpointError) else HTTPStatus.UNPROCESSABLE_ENTITY
-        )
+        status = HTTPStatus.UNPROCESSABLE_ENTITY
+        if isinstance(error, EndpointError):
+            status = HTTPStatus.BAD_GATEWAY
+        elif isinstance(error, SpentError):
+            status = HTTPStatus.PAYMENT_REQUIRED
         return say(request, RefusedError(status, str(error), hint=error.hint))
 
     async def malformed(request: Request, error: Exception) -> Response:

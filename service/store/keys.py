@@ -72,15 +72,29 @@ def spend(session: Session, identity: str | None, usd: float) -> None:
         session.execute(update(Key).where(Key.id == identity).values(spent_usd=Key.spent_usd + usd))
 
 
+def allow(session: Session, identity: str, budget_usd: float | None) -> Key:
+    """Change what may be judged for a key, from its making on.
+
+    Args:
+        session: Where it is kept.
+        identity: Which.
+        budget_usd: US dollars; `None` for no limit.
+
+    Raises:
+        InputError: If there is none of that id.
+    """
+    key = _of(session, identity)
+    key.budget_usd = budget_usd
+    return key
+
+
 def revoke(session: Session, identity: str) -> Key:
     """Make a key worthless from now on.
 
     Raises:
         InputError: If there is none of that id.
     """
-    key = session.get(Key, identity)
-    if key is None:
-        raise InputError(f"no key {identity!r}", hint="`firstfault key list` shows them")
+    key = _of(session, identity)
     if key.revoked_at is None:
         key.revoked_at = now()
     return key
@@ -89,6 +103,13 @@ def revoke(session: Session, identity: str) -> Key:
 def listed(session: Session) -> Sequence[Key]:
     """Return all keys, revoked ones too, oldest first."""
     return session.scalars(select(Key).order_by(Key.created_at, Key.id)).all()
+
+
+def _of(session: Session, identity: str) -> Key:
+    key = session.get(Key, identity)
+    if key is None:
+        raise InputError(f"no key {identity!r}", hint="`firstfault key list` shows them")
+    return key
 
 
 def _digest(secret: str) -> str:

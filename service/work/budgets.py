@@ -9,18 +9,29 @@ from sqlalchemy.orm import Session
 
 from ...annotate.engines.endpoint import Budget
 from ...annotate.engines.spending import Spending
+from ...datasets.errors import InputError
 from ...judge.config import JudgeConfig
 from ..store import keys
 from ..store.database import Database
-from ..store.tables import Job, Key
+from ..store.tables import Job
 from ..store.tallies import TOKENS, USD, Counts, add
 
+_RAISE = "`firstfault key budget ID USD` raises it"
+_PANEL = "what its panel may spend on a job is spent"
 
-def has_budget(session: Session, key_id: str | None, budget_usd: float | None) -> bool:
+
+class SpentError(InputError):
+    """Nothing is left of a key's budget."""
+
+    def __init__(self) -> None:
+        super().__init__("this key's budget is spent", hint=_RAISE)
+
+
+def has_budget(session: Session, job: Job) -> bool:
     """Whether a job, or all that is judged for its key together, may cost only so much."""
-    if budget_usd is not None or key_id is None:
-        return budget_usd is not None
-    return session.get_one(Key, key_id).budget_usd is not None
+    if not JudgeConfig.model_validate(job.judges).llms:
+        return False
+    return job.budget_usd is not None or keys.left(session, job.key_id) is not None
 
 
 class Left(NamedTuple):
@@ -42,19 +53,32 @@ class Left(NamedTuple):
         """The same as judges take it, unless it is spent."""
         return Budget(usd=self.usd, tokens=self.tokens)
 
+    def why(self, spending: Spending) -> str:
+        """Say which limit it is that ended this spending."""
+        if self.tokens is None:
+            return self.reason
+        by_tokens = self.usd is None or spending.tokens / self.tokens > spending.usd / self.usd
+        return _PANEL if by_tokens else self.reason
+
 
 def left(session: Session, job: Job) -> Left:
-    """Return what may still be paid for a job: its own budget, its key's and its panel's all hold."""
-    panel = JudgeConfig.model_validate(job.judges).budget
+    """Return what may still be paid for a job: its own budget, its key's and its panel's all hold.
+
+    What asks no language model costs nothing and has no limit.
+    """
+    judges = JudgeConfig.model_validate(job.judges)
+    if not judges.llms:
+        return Left(None, None, "")
+    panel = judges.budget
     own = None if job.budget_usd is None else job.budget_usd - job.usd
     limits = [
         (own, "its budget is spent. Resume it with a larger one"),
-        (keys.left(session, job.key_id), "the budget of its key is spent"),
-        (None if panel.usd is None else panel.usd - job.usd, "what its panel may spend on a job is spent"),
+        (keys.left(session, job.key_id), f"the budget of its key is spent. {_RAISE}; then resume the job"),
+        (None if panel.usd is None else panel.usd - job.usd, _PANEL),
     ]
-    usd, reason = min(((usd, why) for usd, why in limits if usd is not None), default=(None, limits[-1][1]))
+    usd, reason = min(((usd, why) for usd, why in limits if usd is not None), default=(None, _PANEL))
     tokens = None if panel.tokens is None else panel.tokens - job.tokens
-    return Left(usd, tokens, reason)
+    return Left(usd, tokens, _PANEL if tokens is not None and tokens <= 0 else reason)
 
 
 class Bill:

@@ -9,10 +9,11 @@ from sqlalchemy import delete, insert, update
 
 from ...datasets.errors import ConfigError, InputError
 from ..config import ServiceConfig
+from ..store import keys
 from ..store.audit import note
 from ..store.database import Database, now
 from ..store.tables import Answered, Item, Job, Rejected
-from .budgets import has_budget
+from .budgets import SpentError, has_budget
 from .queue import Line
 from .states import ENDED, JobState
 from .uploads import Bad, Good
@@ -64,18 +65,12 @@ class Jobs:
         Raises:
             ConfigError: If there is no such panel, or its budget can't be kept.
             InputError: If no row is a solution; its `errors` hold why.
+            SpentError: If nothing is left of its key's budget, and it would cost something.
         """
         judges = self._config.panels.get(wanted.panel)
         if judges is None:
             known = ", ".join(self._config.panels)
             raise ConfigError(f"panel: there is no {wanted.panel!r}", hint=f"Known are {known}")
-        with self._database.session() as session:
-            is_limited = has_budget(session, wanted.key_id, wanted.budget_usd)
-        if is_limited and any(llm.price is None for llm in judges.llms):
-            raise ConfigError(
-                f"budget_usd: a judge of {wanted.panel!r} has no price",
-                hint="Give it one in the service's file",
-            )
         identity = f"j-{secrets.token_hex(8)}"
         job = Job(
             id=identity,
@@ -88,6 +83,15 @@ class Jobs:
             created_at=now(),
         )
         with self._database.session() as session:
+            is_limited = has_budget(session, job)
+            if is_limited and any(llm.price is None for llm in judges.llms):
+                raise ConfigError(
+                    f"budget_usd: a judge of {wanted.panel!r} has no price",
+                    hint="Give it one in the service's file",
+                )
+            usd = keys.left(session, job.key_id)
+            if is_limited and usd is not None and usd <= 0:
+                raise SpentError
             session.add(job)
         try:
             items, rejected = self._write(identity, rows)
@@ -95,7 +99,7 @@ class Jobs:
                 job = session.merge(job)
                 job.items, job.rejected = items, rejected
                 # One lane keeps a budget, and language models are asked about many solutions at once anyway.
-                job.lanes = 1 if judges.llms or is_limited else min(_LANES, -(-items // CHUNK))
+                job.lanes = 1 if judges.llms else min(_LANES, -(-items // CHUNK))
                 job.state = JobState.QUEUED.value
                 self._line.start(session, job, is_limited)
                 note(session, wanted.key_id, "job.create", job.id, items=items, rejected=rejected)
@@ -165,7 +169,7 @@ class Jobs:
             if not changed:
                 raise InputError(f"job {job.id} is {job.state}", hint="Only one that was stopped is resumed")
             job = session.get_one(Job, job.id, populate_existing=True)
-            self._line.start(session, job, has_budget(session, job.key_id, job.budget_usd))
+            self._line.start(session, job, has_budget(session, job))
             note(session, key_id, "job.resume", job.id, budget_usd=job.budget_usd)
             return job
 

@@ -6,19 +6,9 @@ from contextlib import contextmanager
 
 from ...annotate.engines.endpoint import Budget
 from ...annotate.engines.spending import Spending
-from ...datasets.errors import InputError
 from ..store import keys
 from ..store.database import Database
-
-
-class SpentError(InputError):
-    """Nothing is left of a key's budget."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "this key's budget is spent",
-            hint="Have a key made that may spend more: `firstfault key create NAME --budget-usd USD`",
-        )
+from .budgets import SpentError
 
 
 class _Purse:

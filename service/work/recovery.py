@@ -38,7 +38,7 @@ def _again(database: Database, line: Line, job_id: str, starts: int) -> bool:
         ).all()
         if changed:
             job = session.get_one(Job, job_id, populate_existing=True)
-            line.start(session, job, has_budget(session, job.key_id, job.budget_usd))
+            line.start(session, job, has_budget(session, job))
         return bool(changed)
 
 

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from ...annotate.grading import Grader
+from ...datasets.errors import ConfigError
 from ...datasets.records import Verdict
 from ...judge.case import Case, Judge
 from ...loop.rollout import load_rollout
@@ -31,6 +32,11 @@ class SharedRollout:
             ConfigError: If the model can't be loaded.
         """
         with self._lock:
+            if self._made is None and self._config.model is None:
+                raise ConfigError(
+                    "the rollout judge needs a model, and this process knows of none",
+                    hint="Give workers the service's file: `firstfault worker --config FILE`; then resume",
+                )
             if self._made is None:
                 judge = load_rollout(self._config.model, self._config.max_tokens, self._grader)
                 self._made = _InTurn(judge)

@@ -122,8 +122,7 @@ class Turns:
         with self._database.session() as session:
             job = session.get(Job, job_id)
             if job is not None and _is_due(job, starts):
-                limited = has_budget(session, job.key_id, job.budget_usd)
-                self._line.put(session, job, lane, turn + 1, limited)
+                self._line.put(session, job, lane, turn + 1, has_budget(session, job))
 
     def _judge_for_a_while(
         self, job: Job, starts: int, lane: int, may_spend: Left, spending: Spending, bill: Bill
@@ -140,7 +139,7 @@ class Turns:
                     return True
                 unasked = self._judge(job, starts, items, panel, asked, spending, bill)
                 if unasked and not self._ending.is_set():
-                    self._stop(job.id, starts, may_spend.reason if spending.is_spent else unasked)
+                    self._stop(job.id, starts, may_spend.why(spending) if spending.is_spent else unasked)
                     return True
                 last = items[-1].number
         return False

@@ -12,8 +12,6 @@ from firstfault.service.store.scope import Scope
 from firstfault.service.store.tables import Job
 from firstfault.service.work.jobs import CHUNK
 from firstfault.service.work.states import JobState
-from hostile import Hostile
-from killed_service import failing, rows
 from service_app import RIGHT, WRONG, App
 from sqlalchemy import update
 
@@ -28,11 +26,6 @@ def lines(*items: object) -> bytes:
     return b"".join(
         (item if isinstance(item, bytes) else json.dumps(item).encode()) + b"\n" for item in items
     )
-
-
-def asking(url: str, **price: float) -> ServiceConfig:
-    llm = {"llm": "m", "base_url": url, "price": {"prompt": 1e3, "completion": 1e3} if price == {} else price}
-    return ServiceConfig(panels={"asking": JudgeConfig.model_validate({"panel": [llm]})}, panel="asking")
 
 
 def test_good_rows_are_judged_and_bad_ones_named(app: App):
@@ -152,54 +145,6 @@ def test_only_what_has_ended_is_deleted_and_all_of_it(app: App):
     assert app.client.delete(f"/v1/jobs/{job['id']}").status_code == 204
     assert app.client.get(f"/v1/jobs/{job['id']}").status_code == 404
     assert app.client.get("/v1/verdicts").json()["items"] == []
-
-
-def test_a_budget_stops_a_job_which_goes_on_with_a_larger_one(tmp_path: Path, url: str):
-    # A solution costs 15 tokens of $1,000 a million.
-    with Hostile(failing(0, share=0)) as server, App(tmp_path, url, asking(server.url)) as app:
-        job = app.post(b"".join(rows(20)), budget_usd=0.1)
-        stopped = app.work(job["id"])
-        assert stopped["state"] == "stopped"
-        assert "budget" in stopped["reason"]
-        assert 0 < stopped["usd"] <= 0.1 + 0.015
-        app.client.post(f"/v1/jobs/{job['id']}/resume", params={"budget_usd": 1})
-        done = app.work(job["id"])
-        assert (done["state"], done["clean"]) == ("done", 20)
-        assert sum(server.asked.values()) == 20
-        assert done["usd"] == pytest.approx(20 * 0.015)
-
-
-def test_a_keys_budget_holds_for_all_its_jobs(tmp_path: Path, url: str):
-    with Hostile(failing(0, share=0)) as server, App(tmp_path, url, asking(server.url)) as app:
-        headers = app.key(Scope.JUDGE, budget_usd=0.1)
-        first = app.post(b"".join(rows(5)), headers)
-        assert app.work(first["id"])["state"] == "done"
-        second = app.post(b"".join(rows(10)).replace(b"What", b"Which"), headers)
-        assert app.work(second["id"])["state"] == "stopped"
-        spent = sum(job["usd"] for job in app.client.get("/v1/jobs").json()["items"])
-        assert spent <= 0.1 + 0.015
-        # What is deleted stays spent.
-        for job in (first, second):
-            assert app.client.delete(f"/v1/jobs/{job['id']}", headers=headers).status_code == 204
-        (key,) = app.client.get("/v1/keys").json()
-        assert key["spent_usd"] == pytest.approx(spent)
-        third = app.post(b"".join(rows(10)).replace(b"What", b"Whose"), headers)
-        assert app.work(third["id"])["usd"] <= 0.1 + 0.015 - spent
-
-
-def test_single_solutions_count_on_a_keys_budget_too(tmp_path: Path, url: str):
-    with Hostile(failing(0, share=0)) as server, App(tmp_path, url, asking(server.url)) as app:
-        headers = app.key(Scope.JUDGE, budget_usd=0.04)
-        solutions = [json.loads(row) for row in rows(5)]
-        answers = [app.client.post("/v1/judge", json=one, headers=headers) for one in solutions]
-        assert [one.status_code for one in answers] == [200, 200, 200, 402, 402]
-        assert sum(server.asked.values()) == 3
-        assert answers[-1].json()["detail"] == "this key's budget is spent"
-        # Whatever it is spent by.
-        stopped = app.work(app.post(b"".join(rows(1)), headers)["id"])
-        assert (stopped["state"], stopped["usd"]) == ("stopped", 0)
-        unlimited = app.client.post("/v1/judge", json=solutions[4], headers=app.key(Scope.ADMIN))
-        assert unlimited.status_code == 200
 
 
 def test_a_missing_key_of_an_endpoint_stops_the_job_and_says_so(tmp_path: Path, url: str, monkeypatch):
