@@ -107,6 +107,7 @@ def worker(
     read = _read(config)
     database = Database(place.url)
     try:
+        database.migrate()
         work(
             database,
             read,

@@ -142,6 +142,10 @@ class Hostile:
         self._thread.join()
         self._loop.close()
 
+    def hurry(self) -> None:
+        """Answer at once from now on."""
+        self._delay = 0.0
+
     def wait_until(self, condition: Callable[["Hostile"], bool], *, seconds: float = 120) -> None:
         """Wait until something holds of the counts."""
         with self.changed:

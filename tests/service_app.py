@@ -7,6 +7,7 @@ from typing import Any, Self
 from anyio import CapacityLimiter
 from fastapi.testclient import TestClient
 from firstfault.judge.case import Judge
+from firstfault.judge.config import JudgeConfig
 from firstfault.service.api.state import State
 from firstfault.service.app import make_app
 from firstfault.service.config import ServiceConfig
@@ -23,6 +24,24 @@ from firstfault.service.work.turns import Turns
 
 RIGHT = {"id": "right", "problem": "What is 2 + 2?", "steps": ["2 + 2 = 4", "The answer is 4"]}
 WRONG = {"id": "wrong", "problem": "What is 2 + 2?", "steps": ["2 + 2 = 5", "The answer is 5"]}
+
+
+PRICE = 0.015
+"""Of an answer: 15 tokens of $1,000 a million."""
+
+
+def asking(url: str, *more: dict[str, Any], concurrency: int = 8, **fields: Any) -> ServiceConfig:
+    """Configure a panel of a language model and maybe more, and one that costs nothing."""
+    llm = {
+        "llm": "m",
+        "base_url": url,
+        "price": {"prompt": 1e3, "completion": 1e3},
+        "retries": 0,
+        "concurrency": concurrency,
+    }
+    panel = {"panel": [llm, *({**llm, **one} for one in more)], **fields}
+    panels = {"asking": JudgeConfig.model_validate(panel), "symbolic": JudgeConfig(panel=("symbolic",))}
+    return ServiceConfig(panels=panels, panel="asking")
 
 
 def _none() -> Any:

@@ -95,6 +95,16 @@ def test_workers_end_with_a_service_that_is_killed(tmp_path: Path):
     wait_until_gone(worker)
 
 
+def test_a_worker_may_be_the_first_at_a_database(tmp_path: Path):
+    process = subprocess.Popen(command("worker", "--data", tmp_path), stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    try:
+        assert "works" in process.stderr.readline()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+
 def test_other_machines_are_not_let_in_without_keys(tmp_path: Path):
     refused = run("serve", "--host", "0.0.0.0", "--port", 0, "--data", tmp_path)
     assert refused.returncode == 2
@@ -106,6 +116,9 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path):
     listed = run("key", "list", "--data", tmp_path)
     assert "ci" in listed.stdout
     assert made["secret"] not in listed.stdout
+    raised = run("key", "budget", made["id"], "7.5", "--data", tmp_path, "--json")
+    assert json.loads(raised.stdout)["budget_usd"] == 7.5
+    assert "$7.5" in run("key", "list", "--data", tmp_path).stdout
     process, said = start("--data", tmp_path, "--require-keys", "--workers", 0)
     try:
         headers = {"authorization": f"Bearer {made['secret']}"}

@@ -10,8 +10,8 @@ from alembic.migration import MigrationContext
 from firstfault.datasets.errors import ConfigError
 from firstfault.service.store.database import Database
 from firstfault.service.store.keys import listed
-from firstfault.service.store.tables import Base
-from sqlalchemy import inspect, text
+from firstfault.service.store.tables import Base, Item, Vote
+from sqlalchemy import delete, inspect, select, text
 
 
 def test_migrations_make_the_tables_and_run_twice(url: str):
@@ -29,7 +29,7 @@ def test_migrations_make_the_tables_and_run_twice(url: str):
     database.close()
 
 
-def test_what_keys_have_spent_is_known_of_older_databases_too(url: str):
+def test_an_older_database_keeps_what_it_holds_and_knows_what_keys_have_spent(url: str):
     import firstfault.service.store.migrations as migrations
     from alembic import command
     from alembic.config import Config
@@ -55,9 +55,19 @@ def test_what_keys_have_spent_is_known_of_older_databases_too(url: str):
             row |= {"created_at": "CURRENT_TIMESTAMP"}
             names, values = ", ".join(row), ", ".join(row.values())
             connection.execute(text(f"INSERT INTO jobs ({names}) VALUES ({values})"))
+        connection.execute(
+            text("INSERT INTO items (id, job_id, number, name, row) VALUES (7, '0', 0, 'one', '{}')")
+        )
+        connection.execute(
+            text("INSERT INTO votes (item_id, place, judge, status) VALUES (7, 0, 'j', 'clean')")
+        )
     database.migrate()
     with database.session() as session:
         assert [(key.id, key.spent_usd) for key in listed(session)] == [("a", 0.75), ("b", 0.0)]
+        assert [vote.item_id for vote in session.scalars(select(Vote))] == [7]
+        # What belongs together still goes together.
+        session.execute(delete(Item))
+        assert session.scalars(select(Vote)).all() == []
     database.close()
 
 

@@ -3,25 +3,12 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
-from firstfault.judge.config import JudgeConfig
-from firstfault.service.config import ServiceConfig
 from firstfault.service.store.scope import Scope
 from hostile import Hostile
 from killed_service import failing, rows
-from service_app import App
-
-PRICE = 0.015
-"""Of an answer: 15 tokens of $1,000 a million."""
-
-
-def asking(url: str, *more: dict[str, Any], **fields: Any) -> ServiceConfig:
-    llm = {"llm": "m", "base_url": url, "price": {"prompt": 1e3, "completion": 1e3}, "retries": 0}
-    panel = {"panel": [llm, *({**llm, **one} for one in more)], **fields}
-    panels = {"asking": JudgeConfig.model_validate(panel), "symbolic": JudgeConfig(panel=("symbolic",))}
-    return ServiceConfig(panels=panels, panel="asking")
+from service_app import PRICE, App, asking
 
 
 def paid(server: Hostile) -> float:
