@@ -28,7 +28,7 @@ def quickstart(
     """Measure, locate, curate and restore on the bundled model: minutes, no downloads, no keys."""
     from ..loop.config import QUICKSTART, read_config
 
-    _run(read_config(QUICKSTART, overrides or ()), out, as_json)
+    _run(read_config(QUICKSTART, overrides or ()), out, as_json, command=_command())
 
 
 def run(
@@ -59,15 +59,17 @@ def run(
                 hint="Set one, e.g. --set judge.budget.usd=5, or say --yes",
             )
     out = out or Path("runs") / config.stem
+    # Who goes on with a run by its own folder has not made it so.
+    command = "" if config.resolve() == (out / "config.yaml").resolve() else _command()
     if executor in (None, "local"):
         refuse_without_executor(address, shards)
-        _run(read, out, as_json, until)
+        _run(read, out, as_json, until, command=command)
         return
     # Of several runs with one place, each has a folder of its own there.
     own = content_id("run", str(out.resolve()))
     place = f"{shards.rstrip('/')}/{own}" if shards else str(out / "work" / "shards")
     with opened(executor, address, place) as where:
-        _run(read, out.resolve(), as_json, until, where)
+        _run(read, out.resolve(), as_json, until, where, command=command)
 
 
 def report(path: RunPath, as_json: Json = False) -> None:
@@ -95,10 +97,12 @@ def _run(
     as_json: bool,
     until: str | None = None,
     executor: "ExecutorContract | None" = None,
+    *,
+    command: str,
 ) -> None:
     from ..loop.run import run as run_loop
 
-    made = run_loop(config, out, command=_command(), until=until, executor=executor)
+    made = run_loop(config, out, command=command, until=until, executor=executor)
     if made is not None:
         _show(made, out, as_json)
     else:

@@ -35,7 +35,7 @@ from .stages import (
     solve_failures,
 )
 from .standing import STAGES, Keeper, Standing
-from .summary import summarise
+from .summary import made_before, summarise
 from .threads import use_threads
 from .truth import measure_judges
 from .tuning import tune_format
@@ -66,7 +66,7 @@ def run(
         config: What to do.
         path: The run folder.
         reporter: Where progress is shown; standard error when left out.
-        command: What the report says to type to get it again.
+        command: What the report says to type to get it again; what it has said so far when left out.
         until: The last stage to do; all when left out.
         executor: Generates and judges; this process when left out. What it makes is the same.
 
@@ -136,6 +136,7 @@ def run(
             "diverge": lambda: diverge(models, folder, reporter),
             "agree": lambda: measure_judges(config, folder),
         }
+        made_by = command or made_before(folder)
         before = Standing.of(folder.standing_path, has_report=(path / JSON_NAME).is_file())
         keeper = reporter.watcher = Keeper(folder.standing_path, STAGES)
         report = None
@@ -146,7 +147,7 @@ def run(
                 with folder.timed(stage), keeper.during(stage):
                     works[stage]()
                 if place >= _TELLING and (place == last or time.monotonic() - told > _NEWS):
-                    report = summarise(config, folder, command=command)
+                    report = summarise(config, folder, command=made_by)
                     write_report(report, path)
                     told = time.monotonic()
             if folder.restored(name).is_dir():

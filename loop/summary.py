@@ -9,6 +9,7 @@ from typing import Any
 
 from ..annotate.argilla.figures import ReviewFigures
 from ..annotate.compare import Comparison, compare, measure
+from ..datasets.errors import FirstFaultError
 from ..datasets.funnel import Gate
 from ..datasets.records import Pair, Solution, Split, Verdict
 from ..datasets.store import read_records
@@ -84,6 +85,14 @@ def summarise(config: RunConfig, folder: RunFolder, *, command: str = "") -> Rep
     )
 
 
+def made_before(folder: RunFolder) -> str:
+    """Return the command that a run's report says to type; nothing where no report can be read."""
+    try:
+        return read_report(folder.path).command
+    except FirstFaultError:
+        return ""
+
+
 def renew_report(config: RunConfig, folder: RunFolder) -> Path | None:
     """Write a run's report anew if it has one, since what it tells of has changed.
 
@@ -92,8 +101,7 @@ def renew_report(config: RunConfig, folder: RunFolder) -> Path | None:
     """
     if not (folder.path / JSON_NAME).is_file():
         return None
-    before = read_report(folder.path)
-    return write_report(summarise(config, folder, command=before.command), folder.path)
+    return write_report(summarise(config, folder, command=made_before(folder)), folder.path)
 
 
 def _variant(config: RunConfig, folder: RunFolder, name: str) -> VariantReport:

@@ -5,6 +5,8 @@ import multiprocessing
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -76,13 +78,33 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {**found, "report.json": json.dumps(report).encode()}
 
 
-def test_a_run_killed_at_random_moments_ends_with_the_same_bytes(tmp_path: Path, starter):
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, starter) -> tuple[Path, float]:
+    """A run that nobody has disturbed, and how many seconds it took."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
     started = time.monotonic()
-    reference = start(starter, tmp_path / "reference")
-    reference.join()
-    assert reference.exitcode == 0
-    takes = time.monotonic() - started
-    expected = contents(tmp_path / "reference")
+    process = start(starter, folder)
+    process.join()
+    assert process.exitcode == 0
+    return folder, time.monotonic() - started
+
+
+def test_who_goes_on_with_a_run_by_its_own_folder_has_not_made_it_so(finished: tuple[Path, float]):
+    folder, _ = finished
+    report = json.loads((folder / "report.json").read_text())
+    (folder / "report.json").write_text(json.dumps({**report, "command": "firstfault run mine.yaml"}))
+    command = [sys.executable, "-m", "firstfault.cli.main", "run", str(folder / "config.yaml")]
+    subprocess.run([*command, "--out", str(folder), "--until", "recover"], check=True, capture_output=True)
+    after = json.loads((folder / "report.json").read_text())
+    assert after["command"] == "firstfault run mine.yaml"
+    assert after["created_at"] != report["created_at"]
+
+
+def test_a_run_killed_at_random_moments_ends_with_the_same_bytes(
+    tmp_path: Path, starter, finished: tuple[Path, float]
+):
+    reference, takes = finished
+    expected = contents(reference)
     assert any(name.startswith("restored/") for name in expected)
 
     def kill_and_resume(chain: int) -> None:

@@ -396,7 +396,8 @@ def test_killed_and_resumed_none_is_lost_and_none_asked_again_after_it_was_kept(
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=300)
         assert {text: server.asked[text] for text in kept} == kept
         assert len(set(done.stdout.split("\n")) - {""}) == number
-        assert set(server.answered) == set(keys.values())
+        # Who is killed right after reading an answer has it, and the server doesn't know.
+        assert set(server.answered) | set(kept) == set(keys.values())
         # Only an answer that was on its way when a process died can have been bought again.
         assert sum(count - 1 for count in server.answered.values()) <= kills * 64
     with Ledger(ledger_path) as ledger:
