@@ -52,6 +52,8 @@
   document.addEventListener("htmx:responseError", () => { document.querySelector("#away").hidden = false; });
   document.addEventListener("htmx:afterOnLoad", () => { document.querySelector("#away").hidden = true; });
   window.addEventListener("pageshow", () => {
+    // Who comes back sees the filters that the address names, not those that were chosen last.
+    for (const form of document.querySelectorAll("form.filters")) form.reset();
     for (const field of document.querySelectorAll("form.filters input[type=hidden]")) field.remove();
     for (const field of document.querySelectorAll("form.filters :disabled")) field.disabled = false;
     // Whoever chooses by keys goes on where they were.

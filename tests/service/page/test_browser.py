@@ -114,6 +114,16 @@ def test_a_choice_is_an_address(page: sync_api.Page):
     assert page.get_by_label("First fault in step").is_enabled()
 
 
+def test_who_goes_back_sees_the_filters_of_the_address(page: sync_api.Page):
+    page.goto("/solutions")
+    for chosen in ("faulty", "unsure"):
+        page.locator("[name=status]").select_option(chosen)
+        page.wait_for_url(f"**/solutions?status={chosen}")
+    page.go_back()
+    page.wait_for_url("**/solutions?status=faulty")
+    sync_api.expect(page.locator("[name=status]")).to_have_value("faulty")
+
+
 def test_the_list_grows_as_it_is_read(page: sync_api.Page, service: Service):
     job = judged(service, [{**RIGHT, "id": f"r-{n}"} for n in range(120)], "long")
     page.goto(f"/solutions?job={job}")
