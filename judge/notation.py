@@ -97,6 +97,8 @@ _SHORT_ROOT = re.compile(r"\\sqrt\s*(\d)|√\s*(\d+)")
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{([^{}]*)\}")
 _DEGREES = re.compile(r"\^\s*(?:\\circ|\{\s*\\circ\s*\}|\(\s*\\circ\s*\))")
 _SCRIPT = re.compile(r"([\^_])\s*\{([^{}]*)\}")
+_LONE_NUMBER = re.compile(r"(?<![\w)])\(\s*(\d[\d,.]*)\s*\)(?![\w(^!])")
+_DOUBLED = re.compile(r"(?<![\w)])\(\(([^()]*)\)\)")
 _GROUP = re.compile(r"(?<!\\)\{([^{}]*)\}")
 
 
@@ -112,6 +114,18 @@ def plain(text: str) -> str:
     text = re.sub(r"\s[–—]\s", " - ", text)
     # A line that starts with a relation goes on with the statement of the line before.
     return re.sub(r"\s*\n\s*(?=[=≈])", " ", text)
+
+
+def readable(plain_text: str) -> str:
+    """Return plain notation as people write it: `9 + frac((33)/(3))` as `9 + (33/3)`."""
+    text = plain_text.replace("frac(", "(")
+    for _ in range(_NESTING):
+        before = text
+        text = _LONE_NUMBER.sub(r"\1", text)
+        text = _DOUBLED.sub(r"(\1)", text)
+        if text == before:
+            break
+    return re.sub(r"\s+", " ", re.sub(r"(?<=\()\s+|\s+(?=\))", "", text)).strip()
 
 
 def _layout(text: str) -> str:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from ..datasets.records import ErrorType, Solution, Subtype, Verdict, VerdictStatus
 from .case import Case
 from .claims import Claim, find_claims
+from .notation import readable
 
 MAX_SOLUTION_CHARACTERS = 400_000
 """Steps behind this many characters are not read."""
@@ -57,7 +58,8 @@ class SymbolicJudge:
             return self._without_label(solution, VerdictStatus.UNSURE, "no false arithmetic")
         step, claim = found
         if not _is_first(solution.steps[:step]):
-            reason = f"false arithmetic in step {step + 1}, behind steps that can't be checked: {claim.text}"
+            where = f"in step {step + 1}, behind steps that can't be checked"
+            reason = f"false arithmetic {where}: {readable(claim.text)}"
             return self._without_label(solution, VerdictStatus.UNSURE, reason)
         return Verdict(
             solution_id=solution.id,
@@ -104,7 +106,7 @@ def _is_first(before: Sequence[str]) -> bool:
 def explain(claim: Claim) -> str:
     """Say in one sentence what is false and what would be right."""
     left, right = show(claim.left.number), show(claim.right.number)
-    return f"{claim.text} is false: the left side is {left}, the right {right}."
+    return f"{readable(claim.text)} is false: the left side is {left}, the right {right}."
 
 
 def correct(step: str, claim: Claim) -> str | None:
