@@ -41,6 +41,7 @@ _TABLES = {
     **dict.fromkeys(("aligned", "align", "align*", "split", "alignat", "eqnarray", "eqnarray*"), "rl" * 5),
     **dict.fromkeys(("gathered", "gather", "gather*"), "c"),
 }
+_MODULUS = re.compile(r"\\pmod\s*\{([^{}]*)\}")
 _TABLE = re.compile(rf"\\(begin|end)\{{({'|'.join(map(re.escape, _TABLES))})\}}")
 
 
@@ -52,18 +53,17 @@ def mathml(latex: str, *, is_block: bool) -> Markup | None:
         is_block: Whether it stands alone in its line.
 
     Returns:
-        A `<math>` element, or several where a long expression in a line may go on in the next one; `None`
-        where the expression can't be read or shown as it should be.
+        A `<math>` element, or several where a long expression may go on in the next line; `None` where the
+        expression can't be read or shown as it should be.
     """
     # Imported here: reports without maths need none of it.
     from latex2mathml.converter import convert
 
     try:
-        root = ElementTree.fromstring(
-            convert(_TABLE.sub(_as_array, latex), display="block" if is_block else "inline")
-        )
-        roots = [root] if is_block or len(latex) <= _LONG else _broken(root)
-        return Markup("<wbr>").join(Markup("").join(_rebuilt(one)) for one in roots)
+        root = ElementTree.fromstring(convert(_rewritten(latex), display="block" if is_block else "inline"))
+        roots = _broken(root) if len(latex) > _LONG else [root]
+        parts = Markup("<wbr>").join(Markup("").join(_rebuilt(one)) for one in roots)
+        return Markup('<span class="apart">{}</span>').format(parts) if is_block and len(roots) > 1 else parts
     except _UnknownError:
         return None
     # The library raises what comes along, and Python where it is nested too deep.
@@ -73,6 +73,11 @@ def mathml(latex: str, *, is_block: bool) -> Markup | None:
 
 class _UnknownError(Exception):
     """Something that is not known to be harmless and shown as it should be."""
+
+
+def _rewritten(latex: str) -> str:
+    """Write what the library does not know, or shows badly, by what it does."""
+    return _MODULUS.sub(r"\\quad(\\mathrm{mod}\\ \1)", _TABLE.sub(_as_array, latex))
 
 
 def _as_array(found: re.Match[str]) -> str:
@@ -90,9 +95,11 @@ def _broken(root: ElementTree.Element) -> list[ElementTree.Element]:
             # Else it would be taken for a sign, and stand close.
             child.set("form", "infix")
         if not place or is_relation:
-            roots.append(ElementTree.Element(root.tag, root.attrib))
+            is_block = root.get("display") == "block"
+            shown = {"display": "inline", **({"displaystyle": "true"} if is_block else {})}
+            roots.append(ElementTree.Element(root.tag, shown))
         roots[-1].append(child)
-    return roots or [root]
+    return roots if len(roots) > 1 else [root]
 
 
 def _rebuilt(element: ElementTree.Element) -> Iterator[Markup]:

@@ -124,7 +124,20 @@ def test_a_long_expression_in_a_line_may_be_broken_before_its_relations() -> Non
     assert [one[0].get("form") for one in parts] == [None, "infix", "infix", "infix"]
     apart = mathml(latex, is_block=True)
     assert apart is not None
-    assert "<wbr>" not in apart
+    assert apart.startswith('<span class="apart"><math display="inline" displaystyle="true">')
+    assert apart.count("<wbr>") == 3
+
+
+def test_a_short_expression_and_a_table_are_not_broken() -> None:
+    for latex in ("x = 2", r"\begin{aligned} f(3) &= a + b + c + d \\ &= b + c + d \end{aligned}"):
+        for is_block in (False, True):
+            assert _parsed(latex, is_block=is_block).get("display") == ("block" if is_block else "inline")
+
+
+def test_a_modulus_stands_in_small_brackets() -> None:
+    root = _parsed(r"3n \equiv 2 \pmod{11}")
+    assert _texts(root).replace("\u2003", "").replace("\u00a0", " ").endswith("(mod 11)")
+    assert not [one for one in root.iter() if one.get("minsize")]
 
 
 @given(st.lists(st.sampled_from(_PIECES), max_size=14).map("".join), st.booleans())
@@ -132,7 +145,8 @@ def test_nothing_but_mathml_comes_out_whatever_goes_in(latex: str, is_block: boo
     found = mathml(latex, is_block=is_block)
     if found is None:
         return
-    for element in (one for part in found.split("<wbr>") for one in ElementTree.fromstring(part).iter()):
+    inside = found.removeprefix('<span class="apart">').removesuffix("</span>")
+    for element in (one for part in inside.split("<wbr>") for one in ElementTree.fromstring(part).iter()):
         assert element.tag in _KNOWN
         assert not {"style", "href", "id"} & set(element.attrib)
         assert not [key for key in element.attrib if key.startswith("on") or ":" in key]
