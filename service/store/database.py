@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from ...datasets.errors import ConfigError
 from ...datasets.sqlite_file import share
+from .tables import Time
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_SECONDS = 60.0
@@ -114,7 +115,9 @@ class Database:
 
     def time(self, session: Session) -> datetime:
         """Return the time by the database's clock, in UTC: those of machines that share it differ."""
-        return now() if self.is_sqlite else session.execute(select(func.clock_timestamp())).scalar_one()
+        if self.is_sqlite:
+            return now()
+        return session.execute(select(func.clock_timestamp(type_=Time))).scalar_one()
 
     def close(self) -> None:
         """Close all connections."""

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -123,16 +124,18 @@ def test_several_may_migrate_at_the_same_time(url: str):
     assert [one.returncode for one in started] == [0, 0, 0], said
 
 
-def test_times_keep_their_zone(url: str):
+def test_times_are_in_utc_whatever_the_zone_of_the_server(url: str):
     from firstfault.service.store.keys import listed, make
     from firstfault.service.store.scope import Scope
 
-    database = Database(url)
+    zone = "" if url.startswith("sqlite") else "?options=-c%20timezone%3DAsia/Kolkata"
+    database = Database(url + zone)
     database.migrate()
     with database.session() as session:
         before = make(session, "k", Scope.READ).key.created_at
     with database.session() as session:
         (key,) = listed(session)
+        assert database.time(session).utcoffset() == timedelta(0)
     assert key.created_at == before
-    assert key.created_at.utcoffset() is not None
+    assert key.created_at.utcoffset() == timedelta(0)
     database.close()
