@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from ...datasets.errors import ConfigError
+from ...datasets.postgres_server import reaching
 from ...datasets.sqlite_file import share
 from .tables import Time
 
@@ -40,7 +41,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = parsed(url)
-        self.engine = _engine(self.url)
+        self.engine = _engine(_reached(self.url))
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
         self.check()
 
@@ -105,7 +106,8 @@ class Database:
     @property
     def queue_url(self) -> str:
         """The URL as the queue takes it."""
-        return self.url.set(drivername=self.url.get_backend_name()).render_as_string(hide_password=False)
+        url = _reached(self.url)
+        return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=False)
 
     @contextmanager
     def session(self) -> Generator[Session]:
@@ -146,6 +148,10 @@ def parsed(url: str) -> URL:
             hint="Give postgresql://USER:PASSWORD@HOST/NAME or sqlite:///FILE",
         )
     return read.set(drivername="postgresql+psycopg") if kind == "postgresql" else read
+
+
+def _reached(url: URL) -> URL:
+    return url if url.get_backend_name() == "sqlite" else url.update_query_dict(reaching(url.query))
 
 
 def _engine(url: URL) -> Engine:

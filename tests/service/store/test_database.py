@@ -12,7 +12,8 @@ from firstfault.datasets.errors import ConfigError
 from firstfault.service.store.database import Database
 from firstfault.service.store.keys import listed
 from firstfault.service.store.tables import Base
-from sqlalchemy import inspect, text
+from postgres import Postgres
+from sqlalchemy import create_engine, inspect, make_url, text
 
 
 def test_migrations_make_the_tables_and_run_twice(url: str):
@@ -139,3 +140,20 @@ def test_times_are_in_utc_whatever_the_zone_of_the_server(url: str):
     assert key.created_at == before
     assert key.created_at.utcoffset() == timedelta(0)
     database.close()
+
+
+def test_a_server_that_is_gone_without_a_word_is_noticed_and_so_is_who_asks_it(postgres: Postgres | None):
+    if postgres is None:
+        pytest.skip("PostgreSQL is not installed")
+    database = Database(f"{postgres.database()}?keepalives_count=7&options=-c%20work_mem%3D1MB")
+    # The queue of a worker makes connections of its own.
+    queue = create_engine(make_url(database.queue_url).set(drivername="postgresql+psycopg"))
+    for engine in (database.engine, queue):
+        with engine.connect() as connection:
+            told = connection.connection.driver_connection.info.get_parameters()
+            assert (told["connect_timeout"], told["tcp_user_timeout"]) == ("10", "30000")
+            # What its URL says counts.
+            assert (told["keepalives_idle"], told["keepalives_count"]) == ("20", "7")
+            assert connection.scalar(text("SHOW tcp_keepalives_idle")) == "20"
+            assert connection.scalar(text("SHOW work_mem")) == "1MB"
+        engine.dispose()
