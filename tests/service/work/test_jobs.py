@@ -4,19 +4,18 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from firstfault.datasets.store import write_records
 from firstfault.judge.config import JudgeConfig
-from firstfault.service.config import Limits, ServiceConfig
+from firstfault.service.config import ServiceConfig
 from firstfault.service.store.scope import Scope
-from firstfault.service.store.tables import Item, Job, Rejected
+from firstfault.service.store.tables import Job
 from firstfault.service.work.jobs import CHUNK
 from firstfault.service.work.states import JobState
 from hostile import Hostile
 from killed_service import failing, rows
 from service_app import RIGHT, WRONG, App
-from sqlalchemy import func, select, update
+from sqlalchemy import update
 
 
 @pytest.fixture
@@ -71,51 +70,6 @@ def test_an_upload_without_solutions_makes_no_job(app: App):
     assert app.client.get("/v1/jobs").json() == {"items": [], "next": None}
 
 
-def kept(app: App) -> list[int]:
-    with app.database.session() as session:
-        return [session.scalar(select(func.count()).select_from(kind)) or 0 for kind in (Job, Item, Rejected)]
-
-
-@pytest.fixture
-def narrow(tmp_path: Path, url: str) -> Iterator[App]:
-    limits = Limits(rejected_lines=3000, job_solutions=3000)
-    with App(tmp_path, url, ServiceConfig(limits=limits)) as app:
-        yield app
-
-
-def test_an_upload_with_too_many_lines_that_are_no_solutions_is_refused_with_their_reasons(narrow: App):
-    refused = narrow.client.post("/v1/jobs", content=lines(RIGHT, *[1] * 3001))
-    assert refused.status_code == 422
-    assert "more than 3,000 lines are no solutions: line 2: " in refused.json()["detail"]
-    assert len(refused.json()["errors"]) == 100
-    assert kept(narrow) == [0, 0, 0]
-    assert narrow.post(lines(RIGHT, *[1] * 3000))["rejected"] == 3000
-
-
-def test_of_endless_parquet_without_solutions_no_more_is_read(narrow: App):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    sent = pa.BufferOutputStream()
-    pq.write_table(pa.table({"problem": pa.nulls(1 << 20, pa.string())}), sent)
-    body = sent.getvalue().to_pybytes()
-    assert len(body) < 10_000
-    before = psutil.Process().children()
-    assert "more than 3,000 lines" in narrow.client.post("/v1/jobs", content=body).json()["detail"]
-    # What unpacked it is gone.
-    assert psutil.Process().children() == before
-    assert kept(narrow) == [0, 0, 0]
-
-
-def test_an_upload_with_more_solutions_than_a_job_may_have_is_refused(narrow: App):
-    refused = narrow.client.post("/v1/jobs", content=lines(*[RIGHT] * 3001))
-    assert refused.status_code == 422
-    assert refused.json()["detail"] == "the upload holds more than 3,000 solutions"
-    assert "several" in refused.json()["hint"]
-    assert kept(narrow) == [0, 0, 0]
-    assert narrow.post(lines(*[RIGHT] * 3000))["items"] == 3000
-
-
 def test_parquet_is_taken_too(app: App, tmp_path: Path):
     from firstfault.datasets.records import Problem, Solution
 
@@ -132,6 +86,17 @@ def test_parquet_is_taken_too(app: App, tmp_path: Path):
     pq.write_table(pa.Table.from_pylist([row]), path)
     job = app.post(path.read_bytes())
     assert app.work(job["id"])["faulty"] == 1
+
+
+def test_verdicts_go_on_after_the_last_one_had(app: App):
+    job = app.post(lines(*[WRONG] * 3))["id"]
+    app.work(job)
+    path = f"/v1/jobs/{job}/verdicts"
+    for follow in (False, True):
+        for after, left in ((-1, [0, 1, 2]), (1, [2]), (2, []), (9, [])):
+            told = app.client.get(path, params={"after": after, "follow": follow}).text.splitlines()
+            assert [json.loads(line)["number"] for line in told] == left
+    assert app.client.get(path, params={"after": -2}).status_code == 422
 
 
 def test_pages_and_filters(app: App):
