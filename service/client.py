@@ -137,15 +137,14 @@ class Client:
             job: Its id.
             follow: Whether to go on until it has ended; else those there are.
         """
-        last = -1
+        path, last = f"/v1/jobs/{part_of(job)}/verdicts", -1
         while True:
             try:
-                with self._service.lines(f"/v1/jobs/{part_of(job)}/verdicts", {"follow": follow}) as lines:
+                with self._service.lines(path, {"follow": follow, "after": last}) as lines:
                     for line in lines:
                         verdict = VerdictView.model_validate_json(line)
-                        if verdict.number > last:
-                            last = verdict.number
-                            yield verdict
+                        last = verdict.number
+                        yield verdict
                 return
             except httpx2.TransportError:
                 # Also for a job that was long silent: nothing is sent where nothing is found.
@@ -283,7 +282,7 @@ class Client:
     def is_ready(self) -> bool:
         """Whether the service answers and its database does."""
         try:
-            self._service.ask("GET", "/ready")
+            self._service.ask("GET", "/ready", waits=False)
         except EndpointError:
             return False
         return True

@@ -14,7 +14,7 @@ SYMBOLIC = "symbolic"
 
 
 class Limits(Config):
-    """What one caller may ask for. Whoever asks for more is told so by a 413 or a 429."""
+    """What one caller may ask for. Whoever asks for more is told so by a 413, a 422 or a 429."""
 
     solution_bytes: int = Field(default=1 << 20, ge=1024)
     """Largest solution that is judged at once."""
@@ -22,6 +22,10 @@ class Limits(Config):
     """Largest upload of a job, and most that one in Parquet may unpack to."""
     row_bytes: int = Field(default=1 << 20, ge=1024)
     """Largest row of an upload; a larger one is rejected, the others are kept."""
+    rejected_lines: int = Field(default=10_000, ge=0)
+    """Lines of an upload that may be no solutions; one with more is refused as a whole."""
+    job_solutions: int = Field(default=1_000_000, ge=1)
+    """Solutions of one job; an upload with more is refused as a whole."""
     requests_per_minute: int = Field(default=60_000, ge=1)
     """Of one address."""
     judging: int = Field(default=8, ge=1)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
 import httpx2
@@ -17,7 +17,13 @@ T = TypeVar("T")
 TRIES = 5
 PAUSE = 0.5
 PATIENCE = 60.0
-"""Seconds that a service may be away while one of its jobs is followed: it may be starting anew."""
+"""Seconds that are waited in all where the service says to ask later, or is away while one of its jobs is
+followed: it may be starting anew."""
+_LATER = (429, 503)
+"""What says that nothing was done. (Where the database was lost just as it stored it, who asks again is told
+that it is done already.)"""
+_AWAY = (502, 504)
+"""What a proxy says of a service that gave no answer, whatever it has done."""
 
 
 class ServiceError(EndpointError):
@@ -85,6 +91,7 @@ class Transport:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
         stream: Callable[[], Iterator[bytes]] | None = None,
+        waits: bool = True,
     ) -> httpx2.Response:
         """Send a request.
 
@@ -95,6 +102,7 @@ class Transport:
             body: Sent as JSON.
             headers: More of them.
             stream: Makes the body anew for each attempt; the request must be one that may be repeated.
+            waits: Whether to ask later where that is said.
 
         Raises:
             ServiceError: If it is refused.
@@ -102,7 +110,8 @@ class Transport:
         """
         # What is done twice by being asked twice is not asked again when nobody knows what became of it.
         is_safe = method == "GET" or stream is not None
-        for attempt in range(1, TRIES + 1):
+        waiting, lost = _Waiting(PATIENCE if waits else 0), 0
+        while True:
             try:
                 answer = self._http.request(
                     method,
@@ -113,19 +122,18 @@ class Transport:
                     headers=dict(headers or {}),
                 )
             except httpx2.TransportError as error:
-                if attempt == TRIES or not (is_safe or isinstance(error, httpx2.ConnectError)):
+                lost += 1
+                if lost == TRIES or not (is_safe or isinstance(error, httpx2.ConnectError)):
                     raise EndpointError(
                         f"{self._http.base_url}: {type(error).__name__}: {error}",
                         hint="Is the service running? `firstfault serve` starts one",
                     ) from None
-                time.sleep(PAUSE * attempt)
+                time.sleep(PAUSE * lost)
                 continue
-            if answer.status_code == 429 and attempt < TRIES:
-                time.sleep(_delay(answer))
+            if not waiting.is_over(answer, is_safe=is_safe):
                 continue
             _refuse(answer)
             return answer
-        raise AssertionError("the last attempt returns or raises")
 
     def later(self, asking: Callable[[], T]) -> T:
         """Ask until a service that is away is back.
@@ -151,31 +159,52 @@ class Transport:
         Raises:
             ServiceError: If it is refused.
         """
-        for attempt in range(1, TRIES + 1):
+        waiting = _Waiting(PATIENCE)
+        while True:
             with self._http.stream("GET", path, params=_given(asked)) as answer:
                 if not answer.is_error:
                     yield answer.iter_lines()
                     return
                 answer.read()
-                if answer.status_code != 429 or attempt == TRIES:
-                    _refuse(answer)
-            time.sleep(_delay(answer))
+            if waiting.is_over(answer, is_safe=True):
+                _refuse(answer)
+
+
+class _Waiting:
+    """Waits as it is told, no longer in all than there is patience."""
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._end: float | None = None
+
+    def is_over(self, answer: httpx2.Response, *, is_safe: bool) -> bool:
+        """Whether an answer is the last one; else what it says to wait is waited."""
+        if answer.status_code not in (_LATER + _AWAY if is_safe else _LATER):
+            return True
+        # From the first refusal on: what was refused may have been long on its way.
+        self._end = self._end or time.monotonic() + self._patience
+        delay = _delay(answer)
+        if time.monotonic() + delay > self._end:
+            return True
+        time.sleep(delay)
+        return False
 
 
 def _delay(answer: httpx2.Response) -> float:
-    try:
-        return float(answer.headers.get("retry-after", "1"))
-    except ValueError:  # A proxy may say it as a date.
-        return 1.0
+    told = answer.headers.get("retry-after", "")
+    # A proxy may say it as a date.
+    return max(float(told), PAUSE) if told.isdecimal() else 1.0
 
 
 def _refuse(answer: httpx2.Response) -> None:
     if not answer.is_error:
         return
     try:
-        told: dict[str, Any] = answer.json()
+        read = answer.json()
     except ValueError:
-        told = {}
+        read = None
+    # What a proxy says may be anything.
+    told = cast(dict[str, Any], read) if isinstance(read, dict) else {}
     raise ServiceError(
         str(told.get("detail") or f"{answer.request.url.path}: {answer.status_code}"),
         hint=str(told.get("hint") or "The service's log says more"),

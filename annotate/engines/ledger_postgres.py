@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from ...datasets.errors import ConfigError
+from ...datasets.postgres_server import reaching
 from .ledger_place import shown
 from .ledger_schema import is_current, migrate_postgres
 from .ledger_store import Rows, T, Values
@@ -24,14 +25,6 @@ _IDLE = 20.0
 whose machine is gone, must not keep all others waiting."""
 _BUSY = 60.0
 """Seconds to wait until the others have written, as with SQLite."""
-_NETWORK = {
-    "connect_timeout": "10",
-    "keepalives_idle": "20",
-    "keepalives_interval": "5",
-    "keepalives_count": "4",
-    "tcp_user_timeout": "30000",
-}
-"""So that a server that is gone without a word is noticed, and by it who asks. A URL may say otherwise."""
 
 
 class PostgresStore:
@@ -128,14 +121,12 @@ class PostgresStore:
             "search_path": _SCHEMA,
             "idle_in_transaction_session_timeout": f"{_IDLE:.0f}s",
             "lock_timeout": f"{_BUSY:.0f}s",
-            **{f"tcp_{name}": value for name, value in _NETWORK.items() if name.startswith("keepalives")},
         }
-        options = [str(given.pop("options", "")), *(f"-c {name}={value}" for name, value in settings.items())]
         db = psycopg.connect(
             autocommit=True,
             # Values are written into the statement: their types need not be guessed by the server.
             cursor_factory=psycopg.ClientCursor,
-            **{**_NETWORK, **given, "options": " ".join(options).strip()},
+            **reaching(given, settings),
         )
         db.adapters.register_loader("text", _loader())
         return db

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -91,14 +90,27 @@ def refuse_less(found: Caller, scope: Scope) -> None:
         )
 
 
+def refuse_other_pages(request: Request) -> None:
+    """Refuse what a page of another site sends.
+
+    Raises:
+        RefusedError: If it comes from one.
+    """
+    origin = request.headers.get("origin")
+    # Without the scheme, which a proxy with TLS changes.
+    if origin is not None and origin.partition("://")[2] != request.url.netloc:
+        raise RefusedError(HTTPStatus.FORBIDDEN, "a page of another site may not do that", hint="Use our own")
+
+
 def _find(database: Database, sent: str) -> Key | None:
     with database.session() as session:
         return find(session, sent)
 
 
 def _sent(request: Request) -> str:
-    _, _, credentials = request.headers.get("authorization", "").partition(" ")
-    return credentials.strip()
+    kind, _, credentials = request.headers.get("authorization", "").partition(" ")
+    # Others are for a proxy that asks for them.
+    return credentials.strip() if kind.lower() == "bearer" else ""
 
 
 def _kept(request: Request) -> str:
@@ -108,10 +120,8 @@ def _kept(request: Request) -> str:
         RefusedError: If another site would change something with it.
     """
     kept = request.cookies.get(cookie(request), "")
-    origin = request.headers.get("origin")
-    is_other = origin is not None and urlsplit(origin).netloc != request.url.netloc
-    if kept and request.method not in ("GET", "HEAD") and is_other:
-        raise RefusedError(HTTPStatus.FORBIDDEN, "a page of another site may not do that", hint="Use our own")
+    if kept and request.method not in ("GET", "HEAD"):
+        refuse_other_pages(request)
     return kept
 
 

@@ -41,8 +41,9 @@ class KeyBudget(BaseModel, extra="forbid", use_attribute_docstrings=True):
 
 
 @router.get("/health")
-def health() -> dict[str, str]:
+async def health() -> dict[str, str]:
     """Say that the service runs."""
+    # In no thread: all of them may be waiting for a database that does not answer.
     return {"status": "running"}
 
 

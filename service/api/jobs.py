@@ -1,6 +1,7 @@
 """Routes of jobs: posted, listed, cancelled, resumed, deleted."""
 
 import hashlib
+from contextlib import closing
 from http import HTTPStatus
 from typing import Annotated
 
@@ -12,9 +13,9 @@ from starlette.concurrency import run_in_threadpool
 
 from ..store.scope import Scope
 from ..store.tables import Job, Rejected
-from ..work.jobs import Jobs, NoSolutionsError, Wanted
+from ..work.jobs import Jobs, Wanted
 from ..work.states import JobState
-from ..work.uploads import read_upload
+from ..work.uploads import RefusedUploadError, read_upload
 from .access import Caller, scoped
 from .bodies import UPLOAD
 from .refusals import RefusedError, documented, not_found
@@ -68,11 +69,12 @@ async def post(
                 response.headers["idempotency-replayed"] = "true"
                 return JobView.of(before)
         limits = state.config.limits
-        rows = read_upload(upload.path, limits.row_bytes, limits.upload_bytes)
         try:
-            # Uploads take long, and wait for each other: reads must not wait for them.
-            job = await to_thread.run_sync(state.jobs.create, wanted, rows, limiter=state.uploading)
-        except NoSolutionsError as error:
+            # Of an upload that is refused on the way, the rest is not unpacked.
+            with closing(read_upload(upload.path, limits.row_bytes, limits.upload_bytes)) as rows:
+                # Uploads take long, and wait for each other: reads must not wait for them.
+                job = await to_thread.run_sync(state.jobs.create, wanted, rows, limiter=state.uploading)
+        except RefusedUploadError as error:
             raise RefusedError(
                 HTTPStatus.UNPROCESSABLE_ENTITY, str(error), hint=error.hint, errors=error.errors
             ) from None

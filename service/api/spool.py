@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
 from .refusals import RefusedError
 
@@ -36,14 +37,11 @@ async def spooled(request: Request, limit: int) -> AsyncGenerator[Spooled]:
     """Write a request's body into a file that is gone afterwards.
 
     Raises:
-        RefusedError: If it is too large.
+        RefusedError: If it is too large, or broken off.
     """
-    digest, size = hashlib.sha256(), 0
+    digest = hashlib.sha256()
     with tempfile.NamedTemporaryFile(prefix="firstfault-upload-") as file:
-        async for piece in request.stream():
-            size += len(piece)
-            if size > limit:
-                raise too_large(limit)
+        async for piece in _pieces(request, limit):
             digest.update(piece)
             file.write(piece)
         file.flush()
@@ -54,11 +52,21 @@ async def read_body(request: Request, limit: int) -> bytes:
     """Read a small request whole.
 
     Raises:
-        RefusedError: If it is too large.
+        RefusedError: If it is too large, or broken off.
     """
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > limit:
-            raise too_large(limit)
-    return bytes(body)
+    return b"".join([piece async for piece in _pieces(request, limit)])
+
+
+async def _pieces(request: Request, limit: int) -> AsyncGenerator[bytes]:
+    size = 0
+    try:
+        async for piece in request.stream():
+            size += len(piece)
+            if size > limit:
+                raise too_large(limit)
+            yield piece
+    except ClientDisconnect:
+        # Nobody hears it, but it is no bug that the log should tell of.
+        raise RefusedError(
+            HTTPStatus.BAD_REQUEST, "the request was broken off", hint="Send it again"
+        ) from None

@@ -100,13 +100,14 @@ async def stream(
     _: Reading,
     job_id: str,
     follow: Annotated[bool, Query(description="Go on until the job has ended.")] = False,
+    after: Annotated[int, Query(ge=-1, le=2**31 - 1, description="Number of the last one had.")] = -1,
 ) -> StreamingResponse:
     """Stream a job's verdicts as JSON lines, in the order of its solutions."""
     job = await run_in_threadpool(find, request, job_id)
     database = state_of(request).database
 
     async def lines() -> AsyncGenerator[bytes]:
-        last = -1
+        last = after
         while True:
             # Whether it has ended is asked first: what is found afterwards is all there is.
             has_ended = not follow or await run_in_threadpool(_has_ended, database, job.id)

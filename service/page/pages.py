@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
@@ -70,8 +70,9 @@ async def viewing(request: Request) -> Caller:
             raise
         # A part of a page can't lead elsewhere by itself, and is nothing to come back to.
         is_part = "hx-request" in request.headers
-        here = urlsplit(request.headers.get("hx-current-url", "/") if is_part else str(request.url))
-        back = inside(here.path + (f"?{here.query}" if here.query else ""))
+        here = request.headers.get("hx-current-url", "") if is_part else str(request.url)
+        # Cut by hand: what a caller says may be no address at all.
+        back = inside("/" + here.partition("://")[2].partition("/")[2].partition("#")[0])
         address = f"/login?next={quote(back, safe='')}"
         raise RefusedError(
             HTTPStatus.UNAUTHORIZED if is_part else HTTPStatus.SEE_OTHER,
@@ -112,10 +113,9 @@ def resume_job(request: Request, caller: Judging, job_id: str) -> Response:
 @router.get("/runs/{run}")
 def run(request: Request, caller: Viewing, run: str) -> Response:
     """Show a run with its pictures."""
-    state = state_of(request)
-    with state.database.session() as session:
-        parts = session.scalars(select(Job).where(Job.run == run).order_by(Job.name)).all()
     shown = _run(request, run)
+    with state_of(request).database.session() as session:
+        parts = session.scalars(select(Job).where(Job.run == run).order_by(Job.name)).all()
     heading = wording.title(shown["report"]) if shown["report"] else run
     return page(
         request, "run.html.jinja", heading=heading, parts=parts, **shown, **_tasks(request, caller, run)

@@ -1,12 +1,12 @@
 """Signing in to the page with an API key, which the browser then keeps."""
 
 from http import HTTPStatus
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from ..api.access import cookie, scoped
+from ..api.access import cookie, refuse_other_pages, scoped
 from ..api.refusals import RefusedError
 from ..api.spool import read_body
 from ..store.scope import Scope
@@ -26,6 +26,7 @@ def login(request: Request, next: str = "/") -> Response:
 @router.post("/login")
 async def sign_in(request: Request) -> Response:
     """Take a key, and keep it in a cookie that scripts and other sites don't get."""
+    refuse_other_pages(request)
     body = parse_qs((await read_body(request, _BYTES)).decode("utf-8", "replace"))
     key, back = body.get("key", [""])[0].strip(), inside(body.get("next", ["/"])[0])
     # Asked as if it had been sent, so that there is one place that knows what a good key is.
@@ -48,6 +49,7 @@ async def sign_in(request: Request) -> Response:
 @router.post("/logout")
 def leave(request: Request) -> Response:
     """Forget the key."""
+    refuse_other_pages(request)
     answer = RedirectResponse("/login", 303)
     answer.delete_cookie(cookie(request))
     return answer
@@ -55,6 +57,5 @@ def leave(request: Request) -> Response:
 
 def inside(address: str) -> str:
     """Return an address of this service; its first page for one elsewhere."""
-    parts = urlsplit(address)
-    is_ours = address.startswith("/") and not address.startswith(("//", "/\\")) and not parts.netloc
+    is_ours = address.startswith("/") and not address.startswith(("//", "/\\"))
     return address if is_ours and address.isprintable() else "/"

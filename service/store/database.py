@@ -18,7 +18,9 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from ...datasets.errors import ConfigError
+from ...datasets.postgres_server import reaching
 from ...datasets.sqlite_file import share
+from .tables import Time
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_SECONDS = 60.0
@@ -39,7 +41,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = parsed(url)
-        self.engine = _engine(self.url)
+        self.engine = _engine(_reached(self.url))
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
         self.check()
 
@@ -118,7 +120,8 @@ class Database:
     @property
     def queue_url(self) -> str:
         """The URL as the queue takes it."""
-        return self.url.set(drivername=self.url.get_backend_name()).render_as_string(hide_password=False)
+        url = _reached(self.url)
+        return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=False)
 
     @contextmanager
     def session(self) -> Generator[Session]:
@@ -128,7 +131,9 @@ class Database:
 
     def time(self, session: Session) -> datetime:
         """Return the time by the database's clock, in UTC: those of machines that share it differ."""
-        return now() if self.is_sqlite else session.execute(select(func.clock_timestamp())).scalar_one()
+        if self.is_sqlite:
+            return now()
+        return session.execute(select(func.clock_timestamp(type_=Time))).scalar_one()
 
     def close(self) -> None:
         """Close all connections."""
@@ -157,6 +162,10 @@ def parsed(url: str) -> URL:
             hint="Give postgresql://USER:PASSWORD@HOST/NAME or sqlite:///FILE",
         )
     return read.set(drivername="postgresql+psycopg") if kind == "postgresql" else read
+
+
+def _reached(url: URL) -> URL:
+    return url if url.get_backend_name() == "sqlite" else url.update_query_dict(reaching(url.query))
 
 
 def _engine(url: URL) -> Engine:

@@ -15,14 +15,16 @@ _SERIAL = BigInteger().with_variant(Integer, "sqlite")
 
 
 class Time(TypeDecorator[datetime]):
-    """A time in UTC. SQLite does not keep the zone."""
+    """A time in UTC. SQLite does not keep the zone, and PostgreSQL gives times in the server's."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Return a time with its zone."""
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+        """Return a time in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Base(DeclarativeBase):

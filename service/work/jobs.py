@@ -16,7 +16,7 @@ from ..store.tables import Answered, Item, Job, Rejected
 from .budgets import SpentError, has_budget
 from .queue import Line
 from .states import ENDED, JobState
-from .uploads import Bad, Good
+from .uploads import Bad, Good, RefusedUploadError
 
 _BATCH = 2000
 _BATCH_CHARACTERS = 8_000_000
@@ -64,7 +64,8 @@ class Jobs:
 
         Raises:
             ConfigError: If there is no such panel, or its budget can't be kept.
-            InputError: If no row is a solution; its `errors` hold why.
+            RefusedUploadError: If no row is a solution, or too many are none.
+            InputError: If there are too many, or they can't be read.
             SpentError: If nothing is left of its key's budget, and it would cost something.
         """
         judges = self._config.panels.get(wanted.panel)
@@ -197,10 +198,19 @@ class Jobs:
             )
 
     def _write(self, job_id: str, rows: Iterable[Good | Bad]) -> tuple[int, int]:
+        limits = self._config.limits
         items, rejected, first = 0, 0, list[Bad]()
         for batch in _batches(rows):
             good = [row for row in batch if isinstance(row, Good)]
             bad = [row for row in batch if isinstance(row, Bad)]
+            first += bad[: _SHOWN - len(first)]
+            if rejected + len(bad) > limits.rejected_lines:
+                raise RefusedUploadError(f"more than {limits.rejected_lines:,} lines are no solutions", first)
+            if items + len(good) > limits.job_solutions:
+                raise InputError(
+                    f"the upload holds more than {limits.job_solutions:,} solutions",
+                    hint="Send several uploads, a job each",
+                )
             with self._database.session() as session:
                 if good:
                     session.execute(
@@ -214,9 +224,8 @@ class Jobs:
                     session.execute(insert(Rejected), [{"job_id": job_id, **row._asdict()} for row in bad])
             items += len(good)
             rejected += len(bad)
-            first += bad[: _SHOWN - len(first)]
         if not items:
-            raise NoSolutionsError(first)
+            raise RefusedUploadError("the upload holds no solution", first)
         return items, rejected
 
     def _forget(self, job_id: str) -> None:
@@ -235,18 +244,3 @@ def _batches(rows: Iterable[Good | Bad]) -> Iterator[list[Good | Bad]]:
             batch, characters = [], 0
     if batch:
         yield batch
-
-
-class NoSolutionsError(InputError):
-    """An upload without a single solution.
-
-    Args:
-        bad: Its first lines, and what is wrong with them.
-    """
-
-    def __init__(self, bad: list[Bad]) -> None:
-        why = f": line {bad[0].line}: {bad[0].reason}" if bad else ": it is empty"
-        super().__init__(
-            f"the upload holds no solution{why}", hint="Send JSON lines or Parquet, a solution each"
-        )
-        self.errors = [f"line {one.line}: {one.reason}" for one in bad]

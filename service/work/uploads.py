@@ -1,7 +1,7 @@
 """Uploads of solutions, JSON lines or Parquet, row by row. A bad row is data: the others are kept."""
 
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple, NoReturn
 
@@ -31,6 +31,20 @@ class Bad(NamedTuple):
     line: int
     """1-based."""
     reason: str
+
+
+class RefusedUploadError(InputError):
+    """An upload of which no job is made, since its lines are no solutions.
+
+    Args:
+        what: What is said of it.
+        bad: Its first lines that are none.
+    """
+
+    def __init__(self, what: str, bad: Sequence[Bad]) -> None:
+        why = f"line {bad[0].line}: {bad[0].reason}" if bad else "it is empty"
+        super().__init__(f"{what}: {why}", hint="Send JSON lines or Parquet, a solution each")
+        self.errors = [f"line {one.line}: {one.reason}" for one in bad]
 
 
 def read_upload(path: Path, row_bytes: int, upload_bytes: int) -> Generator[Good | Bad]:

@@ -1,9 +1,11 @@
 """What can be said of `deploy/` without a container engine: it fits together, and with our commands."""
 
+import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +87,42 @@ def test_every_container_has_a_limit_of_memory():
 def commands() -> list[list[str]]:
     dockerfile = (DEPLOY / "Dockerfile").read_text()
     found = [yaml.safe_load(line) for line in re.findall(r"^CMD (\[.*\])$", dockerfile, re.MULTILINE)]
-    found.append(SERVICES["service"]["command"])
-    script = SERVICES["worker"]["entrypoint"][2].replace("$$", "$")
-    found.append(shlex.split(script)[2:])
+    found += [SERVICES[name]["command"] for name in ("service", "worker")]
     return found
+
+
+@pytest.mark.parametrize("name", ["service", "worker"])
+def test_it_starts_with_a_folder_for_uploads_that_is_no_memory(tmp_path: Path, name: str):
+    service = SERVICES[name]
+    folder = Path(service["environment"]["TMPDIR"])
+    assert folder.parent.as_posix() in [one.split(":")[1] for one in service["volumes"]]
+    assert not any(folder.is_relative_to(one) for one in service["tmpfs"])
+    here, known = tmp_path / folder.name, tmp_path / "bin"
+    known.mkdir()
+    program = known / "firstfault"
+    program.write_text(
+        f"#!{sys.executable}\nimport sys, tempfile\nprint(tempfile.gettempdir(), *sys.argv[1:])\n"
+    )
+    program.chmod(0o755)
+    entrypoint = [one.replace("$$", "$") for one in service["entrypoint"]]
+
+    def start() -> list[str]:
+        environment = {"PATH": f"{known}:/usr/bin:/bin", "TMPDIR": str(here), "HOSTNAME": "a b"}
+        command = [*entrypoint, *service["command"]]
+        return subprocess.run(
+            command, env=environment, check=True, capture_output=True, text=True
+        ).stdout.split(maxsplit=1)
+
+    more = " --name a b" if name == "worker" else ""
+    said = [str(here), " ".join(service["command"]) + more + "\n"]
+    assert start() == said
+    old, fresh = here / "old", here / "fresh"
+    old.touch()
+    fresh.touch()
+    os.utime(old, (0, 0))
+    assert start() == said
+    assert fresh.exists()
+    assert old.exists() == (name == "worker")
 
 
 def test_the_job_on_ray_is_a_run():

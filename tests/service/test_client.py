@@ -191,19 +191,3 @@ def test_nobody_there(monkeypatch: pytest.MonkeyPatch):
         with pytest.raises(EndpointError) as raised:
             client.panels()
     assert "firstfault serve" in raised.value.hint
-
-
-def test_who_is_too_fast_waits(tmp_path: Path):
-    config = tmp_path / "service.yaml"
-    config.write_text("limits: {requests_per_minute: 3}\n")
-    with Service(tmp_path / "data", workers=0, config=config) as service, Client(service.url) as client:
-        waits: list[float] = []
-        patched = pytest.MonkeyPatch()
-        patched.setattr("firstfault.service.transport.time.sleep", waits.append)
-        for _ in range(3):
-            client.panels()
-        with pytest.raises(ServiceError) as raised:
-            client.panels()
-        patched.undo()
-    assert raised.value.status == 429
-    assert waits == [1.0] * 4

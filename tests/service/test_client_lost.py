@@ -13,6 +13,7 @@ from firstfault.service.client import Client
 from firstfault.service.work.states import JobState
 from hostile import Hostile
 from killed_service import Killed, failing, rows
+from postgres import Postgres, programs
 from service_app import RIGHT
 from service_running import Service
 
@@ -103,6 +104,28 @@ def test_verdicts_go_on_where_they_were_when_the_service_is_started_anew(killed:
             if verdict.number in at:
                 restart(killed)
         assert found == list(range(COUNT))
+        assert client.wait(job.id).state == JobState.DONE
+
+
+def test_verdicts_go_on_where_they_were_when_the_database_was_away(tmp_path: Path):
+    folder = programs()
+    if folder is None:
+        pytest.skip("PostgreSQL is not installed")
+    with (
+        Postgres(folder) as server,
+        Service(tmp_path / "data", server.database()) as service,
+        Client(service.url) as client,
+        ThreadPoolExecutor() as pool,
+    ):
+        job = client.post_job({**RIGHT, "id": f"s-{n}"} for n in range(5 * COUNT))
+        found: list[int] = []
+        for verdict in client.stream(job.id):
+            found.append(verdict.number)
+            if len(found) == 1:
+                server.stop()
+                assert service.client.get(f"/v1/jobs/{job.id}").status_code == 503
+                pool.submit(server.start)
+        assert found == list(range(5 * COUNT))
         assert client.wait(job.id).state == JobState.DONE
 
 

@@ -10,7 +10,6 @@ import pytest
 from firstfault.datasets.records import Review, Split, VerdictStatus
 from firstfault.datasets.store import write_records
 from firstfault.service.page.rendering import STATIC
-from firstfault.service.store.scope import Scope
 from firstfault.service.work.indexing import Index
 from hostile_texts import HOSTILE_TEXTS
 from service_app import RIGHT, WRONG, App
@@ -25,13 +24,6 @@ def app(tmp_path: Path) -> Iterator[App]:
     with App(tmp_path, f"sqlite:///{tmp_path / 's.sqlite'}") as app:
         make_run(tmp_path / "runs" / "small")
         Index(app.database, app.runs).refresh()
-        yield app
-
-
-@pytest.fixture
-def guarded(tmp_path: Path) -> Iterator[App]:
-    with App(tmp_path, f"sqlite:///{tmp_path / 's.sqlite'}", needs_keys=True) as app:
-        make_run(tmp_path / "runs" / "small", 2, spare=2)
         yield app
 
 
@@ -232,66 +224,14 @@ def test_older_runs_and_jobs_are_found_page_by_page(app: App):
     assert "No job is older" in html(app, "/?jobs=4")
 
 
-def test_without_a_key_every_page_leads_to_the_door(guarded: App):
-    for path in (*VIEWS, "/solutions/1"):
-        answer = guarded.client.get(path, headers=PAGE, follow_redirects=False)
-        assert answer.status_code == 303, path
-        assert answer.headers["location"].startswith("/login?next=%2F")
-    part = guarded.client.get("/live", headers={"hx-request": "true"})
-    assert part.status_code == 401
-    assert part.headers["hx-redirect"].startswith("/login")
-
-
-def test_signing_in_keeps_the_key_where_no_script_gets_it(guarded: App):
-    key = guarded.key(Scope.READ)["authorization"].removeprefix("Bearer ")
-    form = {"key": key, "next": "/runs/small"}
-    answer = guarded.client.post("/login", data=form, headers=PAGE, follow_redirects=False)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/runs/small")
-    cookie = answer.headers["set-cookie"].lower()
-    assert "httponly" in cookie
-    assert "samesite=strict" in cookie
-    assert guarded.client.get("/", headers=PAGE).status_code == 200
-    guarded.client.post("/logout", follow_redirects=False)
-    assert guarded.client.get("/", headers=PAGE, follow_redirects=False).status_code == 303
-
-
-def test_a_wrong_key_is_said_to_be_one(guarded: App):
-    answer = guarded.client.post("/login", data={"key": "ff_x_\u00e9"}, headers=PAGE)
-    assert answer.status_code == 401
-    assert "unknown or revoked" in answer.text
-    assert "set-cookie" not in answer.headers
-
-
-@pytest.mark.parametrize(
-    "to", ["//evil.invalid", "https://evil.invalid", "/\\evil.invalid", "javascript:x", "/\n//x"]
-)
-def test_signing_in_leads_nowhere_else(guarded: App, to: str):
-    key = guarded.key(Scope.READ)["authorization"].removeprefix("Bearer ")
-    form = {"key": key, "next": to}
-    answer = guarded.client.post("/login", data=form, headers=PAGE, follow_redirects=False)
-    assert answer.headers["location"] == "/"
-
-
-def test_another_site_can_do_nothing_in_a_visitors_name(guarded: App):
-    key = guarded.key(Scope.ADMIN)["authorization"].removeprefix("Bearer ")
-    guarded.client.post("/login", data={"key": key}, follow_redirects=False)
-    there = {"origin": "https://evil.invalid", **PAGE}
-    form = {"action": "curate"}
-    assert guarded.client.post("/runs/small/tasks", data=form, headers=there).status_code == 403
-    here = {"origin": "http://127.0.0.1", **PAGE}
-    done = guarded.client.post("/runs/small/tasks", data=form, headers=here, follow_redirects=False)
-    assert (done.status_code, done.headers["location"]) == (303, "/runs/small#tasks")
-    assert "queued" in html(guarded, "/runs/small/tasks")
-
-
-def test_who_may_only_read_sees_no_buttons(guarded: App):
-    key = guarded.key(Scope.READ)["authorization"].removeprefix("Bearer ")
-    guarded.client.post("/login", data={"key": key}, follow_redirects=False)
-    assert "<button" not in html(guarded, "/runs/small/tasks")
-
-
 def test_refusals_are_pages_for_people_and_documents_for_programs(app: App):
     page = app.client.get("/runs/nope", headers=PAGE)
     assert page.status_code == 404
     assert "<h1>Not Found</h1>" in page.text
     assert app.client.get("/v1/runs/nope", headers=PAGE).headers["content-type"] == "application/problem+json"
+
+
+def test_what_no_database_takes_for_a_name_is_no_run(tmp_path: Path, url: str):
+    with App(tmp_path, url) as app:
+        for path in ("", "/live", "/pictures", "/tasks"):
+            assert app.client.get(f"/runs/%00{path}", headers=PAGE).status_code == 404

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from firstfault.datasets.errors import ConfigError
 from firstfault.service.store.database import Database
 from firstfault.service.store.keys import listed
 from firstfault.service.store.tables import Base, Item, Vote
-from sqlalchemy import delete, inspect, select, text
+from postgres import Postgres
+from sqlalchemy import create_engine, delete, inspect, make_url, select, text
 
 
 def test_migrations_make_the_tables_and_run_twice(url: str):
@@ -133,16 +135,35 @@ def test_several_may_migrate_at_the_same_time(url: str):
     assert [one.returncode for one in started] == [0, 0, 0], said
 
 
-def test_times_keep_their_zone(url: str):
+def test_times_are_in_utc_whatever_the_zone_of_the_server(url: str):
     from firstfault.service.store.keys import listed, make
     from firstfault.service.store.scope import Scope
 
-    database = Database(url)
+    zone = "" if url.startswith("sqlite") else "?options=-c%20timezone%3DAsia/Kolkata"
+    database = Database(url + zone)
     database.migrate()
     with database.session() as session:
         before = make(session, "k", Scope.READ).key.created_at
     with database.session() as session:
         (key,) = listed(session)
+        assert database.time(session).utcoffset() == timedelta(0)
     assert key.created_at == before
-    assert key.created_at.utcoffset() is not None
+    assert key.created_at.utcoffset() == timedelta(0)
     database.close()
+
+
+def test_a_server_that_is_gone_without_a_word_is_noticed_and_so_is_who_asks_it(postgres: Postgres | None):
+    if postgres is None:
+        pytest.skip("PostgreSQL is not installed")
+    database = Database(f"{postgres.database()}?keepalives_count=7&options=-c%20work_mem%3D1MB")
+    # The queue of a worker makes connections of its own.
+    queue = create_engine(make_url(database.queue_url).set(drivername="postgresql+psycopg"))
+    for engine in (database.engine, queue):
+        with engine.connect() as connection:
+            told = connection.connection.driver_connection.info.get_parameters()
+            assert (told["connect_timeout"], told["tcp_user_timeout"]) == ("10", "30000")
+            # What its URL says counts.
+            assert (told["keepalives_idle"], told["keepalives_count"]) == ("20", "7")
+            assert connection.scalar(text("SHOW tcp_keepalives_idle")) == "20"
+            assert connection.scalar(text("SHOW work_mem")) == "1MB"
+        engine.dispose()

@@ -81,6 +81,17 @@ def test_parquet_is_taken_too(app: App, tmp_path: Path):
     assert app.work(job["id"])["faulty"] == 1
 
 
+def test_verdicts_go_on_after_the_last_one_had(app: App):
+    job = app.post(lines(*[WRONG] * 3))["id"]
+    app.work(job)
+    path = f"/v1/jobs/{job}/verdicts"
+    for follow in (False, True):
+        for after, left in ((-1, [0, 1, 2]), (1, [2]), (2, []), (9, [])):
+            told = app.client.get(path, params={"after": after, "follow": follow}).text.splitlines()
+            assert [json.loads(line)["number"] for line in told] == left
+    assert app.client.get(path, params={"after": -2}).status_code == 422
+
+
 def test_pages_and_filters(app: App):
     job = app.post(lines(*(WRONG if number % 3 == 0 else RIGHT for number in range(30))))
     app.work(job["id"])
