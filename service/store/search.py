@@ -1,9 +1,8 @@
 """Finding solutions that have a verdict, by what was found on them and by whom."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from fastapi import Query
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from sqlalchemy.orm import Session
 
@@ -11,7 +10,6 @@ from ...datasets.records import ErrorType, VerdictStatus
 from .tables import Item, Job, Vote
 
 LARGEST = 2**31 - 1
-_NAME = r"^[^\x00-\x1f]*$"
 
 
 class Wanted(NamedTuple):
@@ -53,23 +51,6 @@ class Wanted(NamedTuple):
         for condition in own[1:]:
             both = both & condition
         return [*found, or_(both, votes)]
-
-
-def wanted(
-    run: Annotated[str | None, Query(max_length=100, pattern=_NAME)] = None,
-    job: Annotated[str | None, Query(max_length=40, pattern=r"^[0-9a-z-]*$")] = None,
-    status: VerdictStatus | None = None,
-    error_type: ErrorType | None = None,
-    first_fault: Annotated[int | None, Query(ge=0, le=LARGEST, description="0-based.")] = None,
-    judge: Annotated[
-        str | None,
-        Query(max_length=200, pattern=_NAME, description="Whose finding the others are about."),
-    ] = None,
-    disagree: Annotated[bool | None, Query(description="The judges found different things.")] = None,
-    needs_review: Annotated[bool | None, Query(description="The judges disagree, or are unsure.")] = None,
-) -> Wanted:
-    """Read what a request wants to find."""
-    return Wanted(run, job, status, error_type, first_fault, judge, disagree, needs_review)
 
 
 def _findings(of: type[Item] | type[Vote], wanted: Wanted) -> list[ColumnElement[bool]]:
