@@ -26,8 +26,9 @@ from ..api.state import state_of
 from ..api.tasks import create
 from ..api.tasks import find as find_task
 from ..api.views import JobView, RunView, TaskView
+from ..store.counts import Counts
 from ..store.scope import Scope
-from ..store.search import Counts, Wanted
+from ..store.search import Wanted
 from ..store.tables import Job, Task
 from ..work import runs
 from ..work.actions import ACTION

@@ -19,7 +19,8 @@ from ...loop.page import pair_sides
 from ...loop.report import Regression, Role
 from ..api.state import state_of
 from ..api.verdicts import case_of, load
-from ..store.search import LARGEST, Counts, Wanted, neighbours, start
+from ..store.counts import Counts
+from ..store.search import LARGEST, Wanted, neighbours, start
 from ..store.tables import Item, Job, Vote
 from .addresses import number
 from .pages import Viewing
