@@ -4,7 +4,8 @@ Records inside records stand as JSON text. Reading and writing whole files of re
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -20,26 +21,47 @@ _ROWS = 2048
 """Rows of a Parquet file that are written and read together."""
 
 
-def parquet_rows(file: Path | BinaryIO, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def parquet_rows(file: Path | BinaryIO, where: str, start: int = 0) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield `(where, row)` for every row; nested fields are still JSON text.
+
+    Args:
+        file: The file.
+        where: What it is called in errors.
+        start: So many rows are passed over; groups of them are not read.
 
     Raises:
         InputError: If it is no Parquet file.
     """
-    pa, pq = _pyarrow()
-
-    try:
+    with _opened(file, where) as parquet:
+        groups, number = _from(parquet.metadata, start)
         # In pieces: whole tables as Python objects would take several times the memory of the records.
-        pieces = pq.ParquetFile(file).iter_batches(batch_size=_ROWS)
-        number = 0
-        for piece in pieces:
-            for row in piece.to_pylist():
-                number += 1
-                yield f"{where}:{number}", row
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(
-            f"{where}: not a Parquet file: {error}", hint="Write it anew or use .jsonl."
-        ) from None
+        for piece in parquet.iter_batches(batch_size=_ROWS, row_groups=groups):
+            passed = min(max(0, start - number), piece.num_rows)
+            for at, row in enumerate(piece.slice(passed).to_pylist(), number + passed + 1):
+                yield f"{where}:{at}", row
+            number += piece.num_rows
+
+
+def parquet_length(path: Path) -> int:
+    """Return how many rows a Parquet file has.
+
+    Raises:
+        InputError: If it is none.
+    """
+    with _opened(path, str(path)) as parquet:
+        return parquet.metadata.num_rows
+
+
+def parquet_column(path: Path, name: str) -> list[Any]:
+    """Return the values of one column of a Parquet file; those of one that it lacks are `None`.
+
+    Raises:
+        InputError: If it is no Parquet file.
+    """
+    with _opened(path, str(path)) as parquet:
+        if name not in parquet.schema_arrow.names:
+            return [None] * parquet.metadata.num_rows
+        return parquet.read(columns=[name]).column(name).to_pylist()
 
 
 def as_table(rows: list[dict[str, Any]], kind: type[Record] | None) -> Any:
@@ -83,6 +105,27 @@ def nested_fields(kind: type[Record]) -> frozenset[str]:
     verdict.
     """
     return frozenset(name for name, field in kind.model_fields.items() if _is_nested(field.annotation))
+
+
+@contextmanager
+def _opened(file: Path | BinaryIO, where: str) -> Generator[Any]:
+    pa, pq = _pyarrow()
+    try:
+        with pq.ParquetFile(file) as parquet:
+            yield parquet
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(
+            f"{where}: not a Parquet file: {error}", hint="Write it anew or use .jsonl."
+        ) from None
+
+
+def _from(metadata: Any, start: int) -> tuple[list[int], int]:
+    """Number the groups of rows that hold what comes after `start` rows, and count the rows before them."""
+    first, before = 0, 0
+    while first < metadata.num_row_groups and before + metadata.row_group(first).num_rows <= start:
+        before += metadata.row_group(first).num_rows
+        first += 1
+    return list(range(first, metadata.num_row_groups)), before
 
 
 def _is_nested(annotation: Any) -> bool:

@@ -36,6 +36,16 @@ def read_records(path: Path, kind: type[R]) -> list[R]:
     return [parse_record(row, kind, where) for where, row in read_rows(path)]
 
 
+def records_from(path: Path, kind: type[R], start: int) -> Iterator[R]:
+    """Yield the records of a `.parquet` file after the first `start`; read as they are drawn.
+
+    Raises:
+        InputError: If it can't be read, or a row is malformed.
+    """
+    for where, row in parquet_rows(path, str(path), start):
+        yield parse_record(row, kind, where)
+
+
 def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield `(where, row)` for every row, `where` being `file:line` for messages."""
     if not path.is_file():

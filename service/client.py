@@ -198,7 +198,7 @@ class Client:
         return self._service.one(CaseView, "GET", f"/v1/verdicts/{item}")
 
     def runs(self) -> Iterator[RunView]:
-        """Yield runs, those that changed last first."""
+        """Yield runs, by name."""
         return self._service.pages(RunView, "/v1/runs", {})
 
     def run(self, run: str) -> RunView:

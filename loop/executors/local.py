@@ -33,5 +33,3 @@ class LocalExecutor:
                     do = do or stack.enter_context(work.opened())
                     make(shards, shard, do, items)
                 yield shard
-        # What another executor has left.
-        shards.remove_items()

@@ -94,7 +94,6 @@ class RayExecutor:
         """Have done what is not done; yield every shard once it is there."""
         ray = _ray()
         shards = shards_of(self, stage, work.kind)
-        shards.forget_tries()
         missing: list[dict[str, Any]] = []
         for shard, items, is_done in plan(shards, work, cuts):
             if is_done:

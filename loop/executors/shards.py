@@ -5,8 +5,12 @@ what was done with what, so that a list of names tells what need not be done aga
 for the result of other work:
 
     shard-00012.8c1f30a94b7d.parquet
-    _items/1f0c.../shard-00012.8c1f30a94b7d.json     what other machines are to work on, until they have
     _failed/shard-00012.8c1f30a94b7d                 it is to be done again: an endpoint did not answer
+    _driver-1f0c.../items/shard-00012.8c1f30a94b7d.json      what other machines are to work on
+    _driver-1f0c.../tries/shard-00012.8c1f30a94b7d/9e2b...   somebody is at it, or has died over it
+
+Several drivers may work at one place. Each has a folder of its own for what goes at its end: one that they
+shared would be taken away by one of them while another writes into it.
 
 Readers of Parquet folders pass over names that begin with a line.
 """
@@ -16,7 +20,7 @@ import json
 import os
 import re
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar, cast
@@ -80,7 +84,11 @@ class Shards(Generic[R]):
     url: str
     kind: type[R]
     driver: str = ""
-    """Whose items these are: several may work at the same place, and each takes away its own."""
+    """Whose items and tries these are: several may work at the same place, and each takes away its own."""
+
+    @property
+    def _own(self) -> str:
+        return f"_driver-{self.driver}"
 
     def finished(self) -> dict[int, str]:
         """Return the keys of the shards that are there, by number; also of those that are to be done again.
@@ -90,15 +98,8 @@ class Shards(Generic[R]):
             InputError: If there are two of one number.
         """
         keys: dict[int, str] = {}
-        with self._explained():
-            fs, root = self._opened()
-            fs.invalidate_cache()
-            try:
-                names = cast(list[str], fs.ls(root, detail=False))
-            except FileNotFoundError:
-                names = []
-        for name in names:
-            if found := _NAME.fullmatch(name.rstrip("/").rpartition("/")[2]):
+        for name in self._names(""):
+            if found := _NAME.fullmatch(name):
                 number = int(found[1])
                 if keys.setdefault(number, found[2]) != found[2]:
                     raise InputError(f"{self.url}: holds shard {number} twice", hint="Choose another folder.")
@@ -129,14 +130,7 @@ class Shards(Generic[R]):
 
     def failed(self) -> set[str]:
         """Name the shards that are to be done again."""
-        with self._explained():
-            fs, root = self._opened()
-            fs.invalidate_cache()
-            try:
-                names = cast(list[str], fs.ls(f"{root}/_failed", detail=False))
-            except FileNotFoundError:
-                names = []
-        return {name.rstrip("/").rpartition("/")[2] for name in names}
+        return set(self._names("_failed"))
 
     def read(self, shard: Shard) -> list[R]:
         """Read a finished shard's records.
@@ -152,13 +146,13 @@ class Shards(Generic[R]):
 
     def write_items(self, shard: Shard, items: Sequence[Item]) -> None:
         """Keep what other machines are to work on."""
-        self._put(f"_items/{self.driver}/{shard.stem}.json", sendable(items))
+        self._put(self._items(shard), sendable(items))
 
     def read_items(self, shard: Shard) -> list[Item]:
         """Read what is to be worked on."""
         with self._explained():
             fs, root = self._opened()
-            return json.loads(cast(bytes, fs.cat_file(f"{root}/_items/{self.driver}/{shard.stem}.json")))
+            return json.loads(cast(bytes, fs.cat_file(f"{root}/{self._items(shard)}")))
 
     @contextmanager
     def tried(self, shard: Shard) -> Generator[None]:
@@ -167,40 +161,41 @@ class Shards(Generic[R]):
         Raises:
             InputError: If `MOST_TRIES` did.
         """
-        name = f"_tries/{shard.stem}/{uuid4().hex}"
-        with self._explained():
-            fs, root = self._opened()
-            fs.invalidate_cache()
-            folder = f"{root}/_tries/{shard.stem}"
-            died = len(fs.ls(folder, detail=False)) if fs.exists(folder) else 0
+        tries = f"{self._own}/tries/{shard.stem}"
+        died = len(self._names(tries))
         if died >= MOST_TRIES:
             raise InputError(
                 f"{self.url}: shard {shard.number}: {died} processes died over it",
-                hint=f"Ray's logs say of what. Its items are in _items/{self.driver}/{shard.stem}.json.",
+                hint=f"Ray's logs say of what. Its items are in {self._items(shard)}.",
             )
+        name = f"{tries}/{uuid4().hex}"
         self._put(name, b"")
         try:
             yield
         finally:
             self._remove(name)
 
-    def forget_tries(self) -> None:
-        """Forget which shards processes died over."""
-        self._remove("_tries")
-
     def remove_items(self) -> None:
-        """Forget what was to be worked on, but not what other drivers are at."""
-        self._remove(f"_items/{self.driver}")
-        self._remove("_tries")
-        with self._explained():
-            fs, root = self._opened()
-            fs.invalidate_cache()
-            if fs.exists(f"{root}/_items") and not fs.ls(f"{root}/_items", detail=False):
-                fs.rm(f"{root}/_items", recursive=True)
+        """Forget what was to be worked on and who was at it, but not what other drivers are at."""
+        self._remove(self._own)
 
     def remove(self) -> None:
         """Forget all shards."""
         self._remove("")
+
+    def _items(self, shard: Shard) -> str:
+        return f"{self._own}/items/{shard.stem}.json"
+
+    def _names(self, folder: str) -> list[str]:
+        """Name what lies in a folder; nothing where there is none."""
+        with self._explained():
+            fs, root = self._opened()
+            fs.invalidate_cache()
+            try:
+                paths = cast(list[str], fs.ls(f"{root}/{folder}".rstrip("/"), detail=False))
+            except FileNotFoundError:
+                paths = []
+        return [path.rstrip("/").rpartition("/")[2] for path in paths]
 
     def _put(self, name: str, content: bytes) -> None:
         with self._explained():
@@ -223,7 +218,9 @@ class Shards(Generic[R]):
             fs.invalidate_cache()
             path = f"{root}/{name}".rstrip("/")
             if fs.exists(path):
-                fs.rm(path, recursive=True)
+                # Another process may have removed it since.
+                with suppress(FileNotFoundError):
+                    fs.rm(path, recursive=True)
 
     def _opened(self) -> tuple[Any, str]:
         from fsspec.core import url_to_fs  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]

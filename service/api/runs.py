@@ -1,49 +1,49 @@
 """Routes of runs: how far they are, what they found, what people said, the pairs that were made."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
+from itertools import islice
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response
 
 from ...datasets.errors import FirstFaultError
+from ...datasets.parquet import parquet_column, parquet_length
 from ...datasets.records import ErrorType, Pair, Review, Split, VerdictStatus
-from ...datasets.store import read_records
 from ...loop.folder import RunFolder
 from ..store.search import LARGEST
 from ..work import runs
+from ..work.listing import numbered
 from .jobs import Limit, Reading
 from .refusals import RefusedError, documented, not_found
 from .state import state_of
 from .views import DatasetView, Page, RunState, RunView, StageView
 
 router = APIRouter(prefix="/v1", tags=["runs"])
-Offset = Annotated[int, Query(ge=0, le=LARGEST, description="`next` of the page before.")]
+_NEXT = "`next` of the page before."
+Place = Annotated[int, Query(ge=0, le=LARGEST, description=_NEXT)]
+# By name: a run that is at work would change its place among those that changed last while they are paged,
+# and be the one that is on no page.
+Name = Annotated[
+    str | None, Query(max_length=100, pattern="^[A-Za-z0-9_][A-Za-z0-9._-]*$", description=_NEXT)
+]
 T = TypeVar("T")
 
 
 @router.get("/runs", responses=documented(422))
-def listed(request: Request, _: Reading, after: Offset = 0, limit: Limit = 50) -> Page[RunView]:
-    """List runs, those that changed last first."""
-    known = state_of(request).runs
-    names = _page(known.names(), after, limit)
-    folders = [(name, known.find(name)) for name in names.items]
-    shown = [view(name, folder) for name, folder in folders if folder is not None]
-    return Page(items=[one for one in shown if one is not None], next=names.next)
+def listed(request: Request, _: Reading, after: Name = None, limit: Limit = 50) -> Page[RunView]:
+    """List runs, by name."""
+    views = (
+        (name, one) for name, folder in _runs_after(request, after) if (one := view(name, folder)) is not None
+    )
+    return _page(views, limit)
 
 
 @router.get("/runs/{run}", responses=documented(404, 422))
 def show(request: Request, _: Reading, run: str) -> RunView:
     """Show a run."""
-    shown = view(run, find(request, run))
-    if shown is None:
-        raise RefusedError(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            f"the configuration of {run!r} can't be read",
-            hint="Was it made by another version? `firstfault show RUN` says more",
-        )
-    return shown
+    return shown(request, run)
 
 
 @router.get("/runs/{run}/stages", responses=documented(404, 422))
@@ -72,19 +72,19 @@ def reviews(
     run: str,
     status: VerdictStatus | None = None,
     reviewer: Annotated[str | None, Query(max_length=200)] = None,
-    after: Offset = 0,
+    after: Place = 0,
     limit: Limit = 50,
 ) -> Page[Review]:
     """List what people said of a run's solutions, under pseudonyms."""
     folder = find(request, run)
     name = runs.config(folder).main.name
-    found = [
-        one
-        for split in Split
-        for one in folder.reviews(name, split)
+    paths = [folder.reviews_path(name, split) for split in Split]
+    found = (
+        (place, one)
+        for place, one in numbered(paths, Review, after)
         if status in (None, one.status) and reviewer in (None, one.reviewer)
-    ]
-    return _page(found, after, limit)
+    )
+    return _page(found, limit)
 
 
 @router.get("/runs/{run}/pairs", responses=documented(404, 422))
@@ -94,26 +94,28 @@ def pairs(
     run: str,
     part: Annotated[Literal["train", "test"], Query(description="`test` is set aside.")] = "train",
     error_type: ErrorType | None = None,
-    after: Offset = 0,
+    after: Place = 0,
     limit: Limit = 50,
 ) -> Page[Pair]:
     """List the preference pairs that were made of a run's faults."""
     folder = find(request, run)
-    found = [one for one in _pairs(folder, part) if error_type in (None, one.error_type)]
-    return _page(found, after, limit)
+    name = runs.config(folder).main.name
+    path = folder.pairs_path(name) if part == "train" else folder.test_pairs_path(name)
+    found = (
+        (place, one) for place, one in numbered([path], Pair, after) if error_type in (None, one.error_type)
+    )
+    return _page(found, limit)
 
 
 @router.get("/datasets", responses=documented(422))
-def datasets(request: Request, _: Reading, after: Offset = 0, limit: Limit = 50) -> Page[DatasetView]:
-    """List the Silver Bullet sets of runs that have made one."""
-    known = state_of(request).runs
-    found = [
-        name
-        for name in known.names()
-        if (folder := known.find(name)) is not None and any((folder.path / "pairs").glob("*.parquet"))
-    ]
-    names = _page(found, after, limit)
-    return Page(items=[dataset_view(name, find(request, name)) for name in names.items], next=names.next)
+def datasets(request: Request, _: Reading, after: Name = None, limit: Limit = 50) -> Page[DatasetView]:
+    """List the Silver Bullet sets of runs that have made one, by the runs' names."""
+    views = (
+        (name, dataset_view(name, folder))
+        for name, folder in _runs_after(request, after)
+        if any((folder.path / "pairs").glob("*.parquet"))
+    )
+    return _page(views, limit)
 
 
 @router.get("/datasets/{run}", responses=documented(404, 422))
@@ -132,6 +134,22 @@ def find(request: Request, run: str) -> RunFolder:
     if folder is None:
         raise not_found("run", run)
     return folder
+
+
+def shown(request: Request, run: str) -> RunView:
+    """Return what is shown of a run.
+
+    Raises:
+        RefusedError: If there is none of that name, or its configuration can't be read.
+    """
+    found = view(run, find(request, run))
+    if found is None:
+        raise RefusedError(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            f"the configuration of {run!r} can't be read",
+            hint="Was it made by another version? `firstfault show RUN` says more",
+        )
+    return found
 
 
 def view(name: str, folder: RunFolder) -> RunView | None:
@@ -182,23 +200,29 @@ def stage_views(folder: RunFolder) -> list[StageView]:
 
 def dataset_view(run: str, folder: RunFolder) -> DatasetView:
     """Show what was made of a run."""
-    train = _pairs(folder, "train")
-    kinds = Counter(pair.error_type.value if pair.error_type else "unknown" for pair in train)
+    name = runs.config(folder).main.name
+    train, test = folder.pairs_path(name), folder.test_pairs_path(name)
+    types: list[str | None] = parquet_column(train, "error_type") if train.is_file() else []
     return DatasetView(
         run=run,
-        variant=runs.config(folder).main.name,
-        train=len(train),
-        test=len(_pairs(folder, "test")),
-        error_types=dict(kinds),
+        variant=name,
+        train=len(types),
+        test=parquet_length(test) if test.is_file() else 0,
+        error_types=dict(Counter(kind or "unknown" for kind in types)),
     )
 
 
-def _pairs(folder: RunFolder, part: str) -> list[Pair]:
-    name = runs.config(folder).main.name
-    path = folder.pairs_path(name) if part == "train" else folder.test_pairs_path(name)
-    return read_records(path, Pair) if path.is_file() else []
+def _runs_after(request: Request, after: str | None) -> Iterator[tuple[str, RunFolder]]:
+    """Yield runs by name, from the one after a name on."""
+    known = state_of(request).runs
+    for name in sorted(known.names()):
+        folder = known.find(name) if after is None or name > after else None
+        if folder is not None:
+            yield name, folder
 
 
-def _page(found: Sequence[T], after: int, limit: int) -> Page[T]:
-    end = after + limit
-    return Page(items=list(found[after:end]), next=str(end) if len(found) > end else None)
+def _page(found: Iterable[tuple[object, T]], limit: int) -> Page[T]:
+    """A page of what was found, each with what `after` is to be for those that follow."""
+    drawn = list(islice(found, limit + 1))
+    has_more = len(drawn) > limit
+    return Page(items=[one for _, one in drawn[:limit]], next=str(drawn[limit - 1][0]) if has_more else None)

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from ...judge.case import Case
 from ..store.database import Database
-from ..store.search import LARGEST, Wanted, wanted
+from ..store.search import LARGEST, Wanted
 from ..store.tables import Item, Job
 from ..work.states import ENDED, JobState
 from ..work.uploads import parse, read_row
@@ -21,6 +21,7 @@ from .jobs import Limit, Reading, find
 from .refusals import documented, not_found
 from .state import state_of
 from .views import CaseView, JobView, Page, VerdictView
+from .wanted import wanted
 
 router = APIRouter(prefix="/v1", tags=["verdicts"])
 _AT_ONCE = 500

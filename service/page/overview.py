@@ -51,7 +51,7 @@ def _live(request: Request) -> dict[str, Any]:
     return {
         "runs": [one for one in views if one is not None],
         "jobs": [JobView.of(one) for one in jobs[:_AT_ONCE]],
-        "here": _address(at),
+        "here": _pages_query(at),
         "run_moves": _moves(at, "runs", len(names) > first + _AT_ONCE),
         "job_moves": _moves(at, "jobs", len(jobs) > _AT_ONCE),
         "workers": workers,
@@ -65,11 +65,11 @@ def _moves(at: dict[str, int], name: str, has_older: bool) -> dict[str, str]:
     """Addresses of the newer and the older page of a list; empty where there is none."""
     here = at[name]
     return {
-        "newer": "/" + _address({**at, name: here - 1}) if here > 1 else "",
-        "older": "/" + _address({**at, name: here + 1}) if has_older else "",
+        "newer": "/" + _pages_query({**at, name: here - 1}) if here > 1 else "",
+        "older": "/" + _pages_query({**at, name: here + 1}) if has_older else "",
     }
 
 
-def _address(at: dict[str, int]) -> str:
+def _pages_query(at: dict[str, int]) -> str:
     given = {name: number for name, number in at.items() if number > 1}
     return f"?{urlencode(given)}" if given else ""

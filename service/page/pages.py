@@ -13,19 +13,22 @@ from starlette.concurrency import run_in_threadpool
 
 from ...loop import page as report_page
 from ...loop import wording
+from ...loop.folder import RunFolder
 from ..api.access import Caller, may, scoped
 from ..api.jobs import Judging
 from ..api.jobs import find as find_job
 from ..api.refusals import RefusedError, refusal
 from ..api.runs import find as find_run
-from ..api.runs import stage_views, view
+from ..api.runs import shown as shown_run
+from ..api.runs import stage_views
 from ..api.spool import read_body
 from ..api.state import state_of
 from ..api.tasks import create
 from ..api.tasks import find as find_task
-from ..api.views import JobView, TaskView
+from ..api.views import JobView, RunView, TaskView
+from ..store.counts import Counts
 from ..store.scope import Scope
-from ..store.search import Counts, Wanted
+from ..store.search import Wanted
 from ..store.tables import Job, Task
 from ..work import runs
 from ..work.actions import ACTION
@@ -126,13 +129,13 @@ def run(request: Request, caller: Viewing, run: str) -> Response:
 def run_live(request: Request, _: Viewing, run: str) -> Response:
     """Show how far a run is."""
     folder = find_run(request, run)
-    return page(request, "run_live.html.jinja", run=_view(run, request), stages=stage_views(folder))
+    return page(request, "run_live.html.jinja", run=shown_run(request, run), stages=stage_views(folder))
 
 
 @router.get("/runs/{run}/pictures")
 def pictures(request: Request, _: Viewing, run: str, seen: str = "") -> Response:
     """Show a run's pictures; nothing if they are those that were seen."""
-    if seen and seen == _seen(request, run):
+    if seen and seen == _seen(find_run(request, run), shown_run(request, run)):
         return Response(status_code=204)
     return page(request, "run_report.html.jinja", **_run(request, run))
 
@@ -140,7 +143,7 @@ def pictures(request: Request, _: Viewing, run: str, seen: str = "") -> Response
 @router.get("/runs/{run}/tasks")
 def run_tasks(request: Request, caller: Viewing, run: str) -> Response:
     """Show what was started on a run."""
-    return page(request, "run_tasks.html.jinja", run=_view(run, request), **_tasks(request, caller, run))
+    return page(request, "run_tasks.html.jinja", run=shown_run(request, run), **_tasks(request, caller, run))
 
 
 @router.post("/runs/{run}/tasks")
@@ -198,7 +201,7 @@ def _job(request: Request, caller: Caller, job_id: str) -> dict[str, Any]:
         "types": types,
         "is_moving": shown.state in _MOVING,
         "may_go_on": shown.state in (JobState.STOPPED, JobState.CANCELLED),
-        "may_judge": may(caller, Scope.JUDGE) and found.run is None,
+        "may_judge": may(caller, Scope.JUDGE),
         "rate": _rate(shown),
     }
 
@@ -220,19 +223,15 @@ def _rate(job: JobView) -> str:
 def _run(request: Request, name: str) -> dict[str, Any]:
     folder = find_run(request, name)
     found = runs.report(folder)
-    shown: dict[str, Any] = report_page.context(found) if found is not None else {"report": None}
-    return {
-        **shown,
-        "run": _view(name, request),
-        "stages": stage_views(folder),
-        "seen": _seen(request, name),
-    }
+    pictures: dict[str, Any] = report_page.context(found) if found is not None else {"report": None}
+    run = shown_run(request, name)
+    return {**pictures, "run": run, "stages": stage_views(folder), "seen": _seen(folder, run)}
 
 
-def _seen(request: Request, name: str) -> str:
+def _seen(folder: RunFolder, run: RunView) -> str:
     """What a run's pictures depend on."""
-    path = find_run(request, name).path / runs.JSON_NAME
-    return f"{path.stat().st_mtime_ns if path.is_file() else 0}-{_view(name, request).state.value}"
+    path = folder.path / runs.JSON_NAME
+    return f"{path.stat().st_mtime_ns if path.is_file() else 0}-{run.state.value}"
 
 
 def _tasks(request: Request, caller: Caller, name: str) -> dict[str, Any]:
@@ -245,14 +244,3 @@ def _tasks(request: Request, caller: Caller, name: str) -> dict[str, Any]:
         "may_start": may(caller, Scope.JUDGE),
         "actions": [one for one in _ACTIONS if may(caller, one[3])],
     }
-
-
-def _view(name: str, request: Request) -> Any:
-    shown = view(name, find_run(request, name))
-    if shown is None:
-        raise RefusedError(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            f"the configuration of {name!r} can't be read",
-            hint="`firstfault show RUN` says more",
-        )
-    return shown

@@ -53,12 +53,12 @@ def asset(name: str) -> bytes | None:
 def _environment() -> "Environment":
     made = environment(_HERE / "templates", TEMPLATES)
     shared: dict[str, Any] = made.globals
-    shared["static"] = _address
+    shared["static"] = _file_address
     made.filters["usd"] = _usd
     return made
 
 
-def _address(name: str) -> str:
+def _file_address(name: str) -> str:
     """The address of a file, another one for another content: browsers keep it for good."""
     digest = hashlib.sha256(asset(name) or b"").hexdigest()[:12]
     return f"/static/{name}?v={digest}"

@@ -19,7 +19,8 @@ from ...loop.page import pair_sides
 from ...loop.report import Regression, Role
 from ..api.state import state_of
 from ..api.verdicts import case_of, load
-from ..store.search import LARGEST, Counts, Wanted, neighbours, start
+from ..store.counts import Counts
+from ..store.search import LARGEST, Wanted, neighbours, start
 from ..store.tables import Item, Job, Vote
 from .addresses import number
 from .pages import Viewing
@@ -89,9 +90,9 @@ def solutions(request: Request, _: Viewing, sought: Sought) -> Response:
         votes = _votes(session, [item.id for item in shown], sought.judge) if sought.judge else {}
         rows: dict[str, Any] = {
             "rows": [_row(item, sources.get(item.job_id, ""), votes.get(item.id)) for item in shown],
-            "query": _address(sought),
+            "query": _filters_query(sought),
             "at": at,
-            "more": "/solutions" + _address(sought, after=last) if last is not None else "",
+            "more": "/solutions" + _filters_query(sought, after=last) if last is not None else "",
         }
         if "part" in request.query_params:
             return page(request, "rows.html.jinja", **rows)
@@ -156,8 +157,8 @@ def solution(request: Request, _: Viewing, item: int, sought: Sought) -> Respons
         place="solutions",
         item=found.id,
         name=found.name,
-        query=_address(sought),
-        back=_address(sought, at=found.id),
+        query=_filters_query(sought),
+        back=_filters_query(sought, at=found.id),
         before=before,
         after=after,
         problem=case.problem,
@@ -238,7 +239,7 @@ def _row(item: Item, source: str, vote: Vote | None) -> Row:
     )
 
 
-def _address(sought: Wanted, **more: object) -> str:
+def _filters_query(sought: Wanted, **more: object) -> str:
     """What is sought, as it stands in an address."""
     step = None if sought.first_fault is None else sought.first_fault + 1
     values = {

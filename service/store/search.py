@@ -1,17 +1,14 @@
 """Finding solutions that have a verdict, by what was found on them and by whom."""
 
-from collections.abc import Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import NamedTuple
 
-from fastapi import Query
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, exists, or_, select
 from sqlalchemy.orm import Session
 
 from ...datasets.records import ErrorType, VerdictStatus
 from .tables import Item, Job, Vote
 
 LARGEST = 2**31 - 1
-_NAME = r"^[^\x00-\x1f]*$"
 
 
 class Wanted(NamedTuple):
@@ -35,7 +32,8 @@ class Wanted(NamedTuple):
             query = query.where(condition)
         return query
 
-    def _conditions(self) -> list[ColumnElement[bool]]:
+    def scope(self) -> list[ColumnElement[bool]]:
+        """Return the conditions on solutions, whoever found what on them."""
         found: list[ColumnElement[bool]] = []
         if self.job is not None:
             found.append(Item.job_id == self.job)
@@ -45,34 +43,21 @@ class Wanted(NamedTuple):
             found.append(Item.disagree == self.disagree)
         if self.needs_review is not None:
             found.append(Item.needs_review == self.needs_review)
+        return found
+
+    def _conditions(self) -> list[ColumnElement[bool]]:
         if self.judge is None:
-            return found + _findings(Item, self)
-        own = [Item.judge == self.judge, *_findings(Item, self)]
-        votes = exists().where(Vote.item_id == Item.id, Vote.judge == self.judge, *_findings(Vote, self))
+            return [*self.scope(), *findings(Item, self)]
+        own = [Item.judge == self.judge, *findings(Item, self)]
+        votes = exists().where(Vote.item_id == Item.id, Vote.judge == self.judge, *findings(Vote, self))
         both = own[0]
         for condition in own[1:]:
             both = both & condition
-        return [*found, or_(both, votes)]
+        return [*self.scope(), or_(both, votes)]
 
 
-def wanted(
-    run: Annotated[str | None, Query(max_length=100, pattern=_NAME)] = None,
-    job: Annotated[str | None, Query(max_length=40, pattern=r"^[0-9a-z-]*$")] = None,
-    status: VerdictStatus | None = None,
-    error_type: ErrorType | None = None,
-    first_fault: Annotated[int | None, Query(ge=0, le=LARGEST, description="0-based.")] = None,
-    judge: Annotated[
-        str | None,
-        Query(max_length=200, pattern=_NAME, description="Whose finding the others are about."),
-    ] = None,
-    disagree: Annotated[bool | None, Query(description="The judges found different things.")] = None,
-    needs_review: Annotated[bool | None, Query(description="The judges disagree, or are unsure.")] = None,
-) -> Wanted:
-    """Read what a request wants to find."""
-    return Wanted(run, job, status, error_type, first_fault, judge, disagree, needs_review)
-
-
-def _findings(of: type[Item] | type[Vote], wanted: Wanted) -> list[ColumnElement[bool]]:
+def findings(of: type[Item] | type[Vote], wanted: Wanted) -> list[ColumnElement[bool]]:
+    """Return the conditions on what was found, by whoever counts or by a judge."""
     found: list[ColumnElement[bool]] = []
     if wanted.status is not None:
         found.append(of.status == wanted.status.value)
@@ -81,33 +66,6 @@ def _findings(of: type[Item] | type[Vote], wanted: Wanted) -> list[ColumnElement
     if wanted.first_fault is not None:
         found.append(of.first_fault == wanted.first_fault)
     return found
-
-
-class Counts(NamedTuple):
-    """How many solutions of a run, a job or all were found to be what."""
-
-    status: dict[VerdictStatus, int]
-    error_type: dict[ErrorType, int]
-    judges: list[str]
-
-    @classmethod
-    def of(cls, session: Session, wanted: Wanted) -> "Counts":
-        """Count those of the run or job that is named, whatever else is wanted."""
-        jobs = select(Job)
-        items = select(Item.error_type, func.count()).where(Item.error_type.is_not(None))
-        if wanted.job is not None:
-            jobs = jobs.where(Job.id == wanted.job)
-        if wanted.run is not None:
-            jobs = jobs.where(Job.run == wanted.run)
-        if wanted.job is not None or wanted.run is not None:
-            items = items.where(Item.job_id.in_(jobs.with_only_columns(Job.id)))
-        found: Sequence[Any] = session.scalars(jobs).all()
-        types = {row[0]: row[1] for row in session.execute(items.group_by(Item.error_type))}
-        return cls(
-            {status: sum(getattr(job, status.value) for job in found) for status in VerdictStatus},
-            {kind: types[kind.value] for kind in ErrorType if kind.value in types},
-            sorted({judge for job in found for judge in job.voters or ()}),
-        )
 
 
 def neighbours(session: Session, wanted: Wanted, item: int) -> tuple[int | None, int | None]:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from ...annotate.engines.ledger import Ledger
+from ...annotate.engines.ledger_look import spent
 from ...datasets.errors import FirstFaultError
 from ...datasets.records import Split
 from ...loop.config import RunConfig
@@ -19,6 +19,7 @@ from ...loop.standing import Standing
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 """What a run may be called: it stands in addresses, and must lead nowhere else."""
 _CACHED = 8
+_MOST_FIGURES = 1024
 
 
 class Part(NamedTuple):
@@ -117,14 +118,21 @@ def _config(path: Path, _: int) -> RunConfig:
 
 def cost(folder: RunFolder) -> float | None:
     """Return what a run's language models have cost so far, in US dollars; `None` if it asked none."""
-    if not folder.ledger_path.is_file():
+    path = folder.ledger_path
+    state = _state(path)
+    if state is None:
         # A ledger that is shared tells nothing of one run.
         return None
     try:
-        with Ledger.existing(folder.ledger_path) as ledger:
-            return sum(row["usd"] for row in ledger.totals())
+        # What was written last may be in the log beside it alone.
+        return _spent(path, state, _state(Path(f"{path}-wal")))
     except FirstFaultError:
         return None
+
+
+@lru_cache(maxsize=_MOST_FIGURES)
+def _spent(path: Path, *_: object) -> float:
+    return spent(path)
 
 
 def stamp(folder: RunFolder, part: Part) -> str:
@@ -135,5 +143,13 @@ def stamp(folder: RunFolder, part: Part) -> str:
         folder.pairs_path(part.model),
         folder.test_pairs_path(part.model),
     ]
-    states = [path.stat() if path.is_file() else None for path in files]
-    return json.dumps([[one.st_mtime_ns, one.st_size] if one else None for one in states])
+    return json.dumps([_state(path) for path in files])
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """Time and size of a file; `None` where there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_mtime_ns, found.st_size

@@ -64,5 +64,4 @@ def test_what_another_executor_has_left_is_no_result(tmp_path: Path):
     (first, *_) = executor.map("squares", work, numbers(10, 4))
     shards.write_items(first, [{"number": 1}])
     assert ds.dataset(tmp_path / "at" / "squares").count_rows() == 10
-    list(executor.map("squares", work, numbers(10, 4)))
-    assert not list((tmp_path / "at" / "squares").glob("_tries/*"))
+    assert len(list(executor.map("squares", work, numbers(10, 4)))) == 3

@@ -1,11 +1,13 @@
 """Shard files: whole or not there, and never taken for those of other work."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from firstfault.datasets.errors import ConfigError, InputError
 from firstfault.datasets.records import Record, Verdict, VerdictStatus
 from firstfault.loop.executors.shards import MOST_TRIES, Shard, Shards, absolute
+from fsspec.implementations.memory import MemoryFileSystem
 
 
 class Named(Record):
@@ -91,9 +93,58 @@ def test_a_shard_that_kills_every_process_is_given_up(place: str):
         shards.tried(one).__enter__()
     with shards.tried(shard(8, "a")):
         pass
-    shards.forget_tries()
-    with shards.tried(one):
+    with Shards(place, Named, "another").tried(one):
         pass
+
+
+def test_a_driver_that_ends_takes_nothing_from_another(place: str):
+    ending, going_on = Shards(place, Named, "ending"), Shards(place, Named, "going-on")
+    one = shard(0, "a")
+    for shards in (ending, going_on):
+        shards.write_items(one, [{"text": "a"}])
+    died = [going_on.tried(one) for _ in range(MOST_TRIES - 1)]
+    for one_try in died:
+        one_try.__enter__()
+    with going_on.tried(one), ending.tried(one):
+        ending.remove_items()
+        with pytest.raises(InputError, match=f"{MOST_TRIES} processes died"):
+            going_on.tried(one).__enter__()
+    assert going_on.read_items(one) == [{"text": "a"}]
+    with going_on.tried(one):
+        pass
+    going_on.remove_items()
+    if "://" not in place:
+        assert not list(Path(place).iterdir())
+
+
+def test_drivers_that_begin_and_end_at_the_same_time_do_not_break_each_other(place: str):
+    def drive(name: str) -> None:
+        for number in range(40):
+            shards, one = Shards(place, Named, f"{name}-{number}"), shard(number, "a")
+            shards.write_items(one, [{"text": name}])
+            with shards.tried(one):
+                shards.write(one, [], failed=True)
+                shards.write(one, shards.read_items(one) and [Named(name="a")])
+            shards.remove_items()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(drive, "abcd"))
+    assert len(Shards(place, Named).finished()) == 40
+    assert Shards(place, Named).failed() == set()
+
+
+def test_what_another_process_has_removed_meanwhile_is_removed(monkeypatch: pytest.MonkeyPatch):
+    shards, rm = Shards("memory://removed-meanwhile", Named), MemoryFileSystem.rm
+
+    def after_another(fs: MemoryFileSystem, path: str, **options: bool) -> None:
+        rm(fs, path, **options)
+        rm(fs, path, **options)
+
+    shards.write(shard(0, "a"), [], failed=True)
+    monkeypatch.setattr(MemoryFileSystem, "rm", after_another)
+    shards.write(shard(0, "a"), [])
+    assert shards.has(shard(0, "a"))
+    shards.remove()
 
 
 @pytest.mark.parametrize("place", ["nosuch://bucket/x", "/dev/null/x"])

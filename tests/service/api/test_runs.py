@@ -1,13 +1,14 @@
 """Runs beside jobs: found by their folder, their verdicts found like those of jobs."""
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from firstfault.datasets.records import Pair, Review, Split, Verdict, VerdictStatus
-from firstfault.datasets.store import read_records, write_records
+from firstfault.datasets.records import ErrorType, Pair, Review, Split, Verdict, VerdictStatus
+from firstfault.datasets.store import parse_record, read_records, write_records
 from firstfault.loop.folder import RunFolder
 from firstfault.loop.standing import STAGES, Keeper
 from firstfault.service.work.indexing import Index
@@ -193,11 +194,93 @@ def test_files_that_did_not_change_are_not_read_again(app: App, monkeypatch: pyt
     index.refresh()
 
 
-def test_pages_of_a_listing_are_whole(app: App):
-    for number in range(5):
+def pages(app: App, path: str, limit: int, between: Callable[[], object], **asked: Any) -> list[Any]:
+    """All of a listing, while something is done between its pages."""
+    found: list[Any] = []
+    after: dict[str, Any] = {}
+    while True:
+        page = get(app, path, limit=limit, **after, **asked)
+        assert len(page["items"]) <= limit
+        found += page["items"]
+        if page["next"] is None:
+            return found
+        after = {"after": page["next"]}
+        between()
+
+
+def make_pair(number: int, kind: ErrorType | None) -> Pair:
+    return Pair(
+        prompt="q", chosen="a", rejected="b", problem_id=f"p-{number}", solution_id=f"s-{number}",
+        model=VARIANT, step=0, steps=2, error_type=kind,
+    )  # fmt: skip
+
+
+def test_a_listing_is_whole_while_runs_go_on(app: App):
+    names = ["more-0", "more-1", "more-2", "more-3", "more-4", "small"]
+    for number, name in enumerate(names[:-1]):
+        folder = make_run(app.runs.folder / name, 2, spare=2, seed=number)
+        write_records(folder.pairs_path(VARIANT), [make_pair(number, None)])
+    write_records(folder_of(app).pairs_path(VARIANT), [make_pair(9, None)])
+    later = iter(range(2_000_000_000, 2_000_000_100))
+
+    def go_on() -> None:
+        # Each in turn is the one that changed last.
+        for name in ("small", "more-4", "more-0"):
+            at = next(later)
+            os.utime(app.runs.folder / name / "config.yaml", (at, at))
+
+    for limit in (1, 2, 4, 6):
+        assert [one["name"] for one in pages(app, "/v1/runs", limit, go_on)] == names
+        assert [one["run"] for one in pages(app, "/v1/datasets", limit, go_on)] == names
+
+
+def test_a_listing_goes_on_where_the_run_of_its_last_page_is_gone(app: App):
+    for number in range(3):
         make_run(app.runs.folder / f"more-{number}", 2, spare=2, seed=number)
-    first = get(app, "/v1/runs", limit=4)
-    second = get(app, "/v1/runs", limit=4, after=first["next"])
-    names = [one["name"] for one in (*first["items"], *second["items"])]
-    assert sorted(names) == ["more-0", "more-1", "more-2", "more-3", "more-4", "small"]
-    assert second["next"] is None
+    gone = app.runs.folder / "more-1"
+    found = pages(app, "/v1/runs", 2, lambda: gone.rename(app.runs.folder.with_name("elsewhere")))
+    assert [one["name"] for one in found] == ["more-0", "more-1", "more-2", "small"]
+
+
+def test_sets_are_counted_by_error_type(app: App):
+    kinds = (ErrorType.EXECUTION, ErrorType.METHOD, ErrorType.EXECUTION, None)
+    folder = folder_of(app)
+    write_records(folder.pairs_path(VARIANT), [make_pair(n, kind) for n, kind in enumerate(kinds)])
+    write_records(folder.test_pairs_path(VARIANT), [make_pair(n, None) for n in range(10, 13)])
+    shown = get(app, "/v1/datasets/small")
+    assert (shown["train"], shown["test"]) == (4, 3)
+    assert shown["error_types"] == {"execution": 2, "method": 1, "unknown": 1}
+
+
+def test_a_page_of_pairs_or_reviews_is_read_without_the_others(app: App, monkeypatch: pytest.MonkeyPatch):
+    kinds = (ErrorType.EXECUTION, ErrorType.METHOD, None)
+    made = [make_pair(number, kinds[number % 3]) for number in range(40)]
+    folder = folder_of(app)
+    write_records(folder.pairs_path(VARIANT), made)
+    said = [
+        Review(solution_id=f"s-{number}", reviewer=f"r-{number % 2}", status=VerdictStatus.CLEAN)
+        for number in range(30)
+    ]
+    write_records(folder.reviews_path(VARIANT, Split.MINING), said[:17])
+    write_records(folder.reviews_path(VARIANT, Split.HELD_OUT), said[17:])
+    parsed: list[str] = []
+
+    def counted(row: dict[str, Any], kind: Any, where: str) -> Any:
+        parsed.append(where)
+        return parse_record(row, kind, where)
+
+    monkeypatch.setattr("firstfault.datasets.store.parse_record", counted)
+    found = pages(app, "/v1/runs/small/pairs", 4, lambda: None)
+    assert [one["id"] for one in found] == [one.id for one in made]
+    # Of the page that follows each reads one, to know that there is one.
+    assert len(parsed) == 40 + 9
+    wanted = [one.id for one in made if one.error_type is ErrorType.METHOD]
+    found = pages(app, "/v1/runs/small/pairs", 4, lambda: None, error_type="method")
+    assert [one["id"] for one in found] == wanted
+    parsed.clear()
+    found = pages(app, "/v1/runs/small/reviews", 4, lambda: None)
+    assert sorted(one["solution_id"] for one in found) == sorted(one.solution_id for one in said)
+    assert len(parsed) == 30 + 7
+    found = pages(app, "/v1/runs/small/reviews", 4, lambda: None, reviewer="r-1")
+    assert len(found) == 15
+    assert {one["reviewer"] for one in found} == {"r-1"}
