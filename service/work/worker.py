@@ -17,7 +17,6 @@ from itertools import count
 from pathlib import Path
 
 from dbos import DBOS, DBOSPortableJSONSerializer
-from sqlalchemy import delete, select
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from ...annotate.engines.ledger_place import LedgerPlace
@@ -27,8 +26,9 @@ from ...loop.rollout import load_rollout
 from ..config import ServiceConfig
 from ..store.database import Database
 from ..store.outages import is_outage
-from ..store.tables import Worker
+from ..store.workers import forget, forget_lost, give_sign, living
 from .indexing import Index
+from .jobs import Jobs
 from .queue import BUDGETED, QUEUE, TASK, TURN, VERSION, Line, task_queue
 from .recovery import recover
 from .runs import Runs
@@ -36,15 +36,13 @@ from .tasks import Tasks
 from .turns import Turns
 
 _BEAT = 5.0
-_LOST = timedelta(seconds=30)
-"""After so long without a sign of life a worker counts as gone."""
 _TURNS = 2
 """Turns that one worker takes at the same time: while one waits, the other judges."""
 _POLL = 0.5
 """Seconds between looks at the line: a small job waits about so long for each of its few turns."""
 _TASK_POLL = 1.0
 _TIDIED = 720
-"""Signs of life between two looks at what has ended."""
+"""Signs of life between two looks at what has ended or was broken off."""
 _KEPT = timedelta(days=1)
 """What has ended stays so long in the queue's tables; what was found stays in ours."""
 _LOOK = 2.0
@@ -72,7 +70,7 @@ def work(
 
     Args:
         database: The service's, migrated.
-        config: Names the model of the rollout judge.
+        config: Panels, and the model of the rollout judge.
         ledger: Where answers of endpoints are kept.
         runs: Folder of runs, whose verdicts are brought into the database.
         logs: Folder of what commands on runs write.
@@ -88,6 +86,7 @@ def work(
     threading.Thread(target=_end_at_last, args=(stop,), daemon=True).start()
     line = Line(database)
     with Grader() as grader:
+        jobs = Jobs(database, line, config)
         turns = Turns(database, line, ledger, _rollout(config, grader))
         tasks = Tasks(database, line, Runs(runs), logs)
         _launch(database, name, turns, tasks, task_queue(runs))
@@ -98,6 +97,7 @@ def work(
                 _beat(database, line, name)
                 if beat % _TIDIED == 0:
                     line.forget_ended(_KEPT)
+                    jobs.tidy()
             except (OperationalError, InterfaceError) as error:
                 if not is_outage(error):
                     raise
@@ -106,7 +106,7 @@ def work(
                 break
         DBOS.destroy(workflow_completion_timeout_sec=_GRACE)
         with suppress(OperationalError, InterfaceError), database.session() as session:
-            session.execute(delete(Worker).where(Worker.name == name))
+            forget(session, name)
     line.close()
 
 
@@ -144,10 +144,12 @@ def _launch(database: Database, name: str, turns: Turns, tasks: Tasks, task_line
 def _beat(database: Database, line: Line, name: str) -> None:
     """Give a sign of life, and take over what the dead have left."""
     with database.session() as session:
-        time = database.time(session)
-        session.merge(Worker(name=name, seen_at=time))
-        living = list(session.scalars(select(Worker.name).where(Worker.seen_at > time - _LOST)))
-    if adopted := line.adopt(living):
+        give_sign(database, session, name)
+    # By itself: two that come back together and forget each other would wait for each other.
+    with database.session() as session:
+        forget_lost(database, session)
+        alive = living(database, session)
+    if adopted := line.adopt(alive):
         _LOG.warning("%d turns of workers that are gone are in line again", adopted)
     if recovered := recover(database, line):
         _LOG.warning("%d jobs and tasks that were in no line are in line again", recovered)
