@@ -27,12 +27,12 @@ from ..config import ServiceConfig
 from ..store.database import Database
 from ..store.outages import is_outage
 from ..store.workers import forget, forget_lost, give_sign, living
+from .carrier import Carrier
 from .indexing import Index
 from .jobs import Jobs
 from .queue import BUDGETED, QUEUE, TASK, TURN, VERSION, Line, task_queue
 from .recovery import recover
 from .runs import Runs
-from .tasks import Tasks
 from .turns import Turns
 
 _BEAT = 5.0
@@ -88,8 +88,8 @@ def work(
     with Grader() as grader:
         jobs = Jobs(database, line, config)
         turns = Turns(database, line, ledger, _rollout(config, grader))
-        tasks = Tasks(database, line, Runs(runs), logs)
-        _launch(database, name, turns, tasks, task_queue(runs))
+        carrier = Carrier(database, line, Runs(runs), logs)
+        _launch(database, name, turns, carrier, task_queue(runs))
         threading.Thread(target=_index, args=(Index(database, Runs(runs)), runs, stop), daemon=True).start()
         ready()
         for beat in count():
@@ -110,7 +110,7 @@ def work(
     line.close()
 
 
-def _launch(database: Database, name: str, turns: Turns, tasks: Tasks, task_line: str) -> None:
+def _launch(database: Database, name: str, turns: Turns, carrier: Carrier, task_line: str) -> None:
     DBOS(
         config={
             "name": "firstfault",
@@ -129,7 +129,7 @@ def _launch(database: Database, name: str, turns: Turns, tasks: Tasks, task_line
 
     @DBOS.workflow(name=TASK, max_recovery_attempts=_RECOVERIES)
     def carry_out(task_id: str) -> None:  # pyright: ignore[reportUnusedFunction]
-        tasks.carry_out(task_id)
+        carrier.carry_out(task_id)
 
     DBOS.listen_queues([QUEUE, BUDGETED, task_line])
     DBOS.launch()
