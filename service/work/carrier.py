@@ -10,31 +10,32 @@ import os
 import select as polling
 import sys
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, update
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from ...annotate.child import Child
-from ...datasets.errors import ConfigError, InputError
+from ...datasets.errors import ConfigError, FirstFaultError, InputError
 from ...loop.folder import RunFolder
 from ..store.database import Database, now
 from ..store.outages import is_outage, patient
 from ..store.tables import Task
 from .actions import ACTION, Action
 from .logs import Logs
-from .queue import Line
+from .queue import Line, task_queue
 from .runs import Runs
 from .states import OPEN, TaskState
 
 _LARGEST_RESULT = 64_000
 _PAUSE = 0.5
 _PATIENCE = 30.0
-"""Seconds that a command waits for the one before it, whose worker was killed, to be gone."""
+"""Seconds that a command waits for its folder, and for one before it, whose worker was killed, to be gone."""
 _GRACE = 30.0
 _BUSY = "another run is at work in its folder; it waits in line until that has ended"
+_AWAY = "the folder of its run is away; it waits in line until that is there"
 _LOG = logging.getLogger(__name__)
 
 
@@ -55,20 +56,29 @@ class Carrier:
         self._logs = Logs(logs)
 
     def carry_out(self, identity: str) -> None:
-        """Run a task's command to its end, unless somebody else does."""
-        with self._alone(identity) as is_ours:
-            if not is_ours:
+        """Run a task's command to its end, unless somebody else does; put it back where its run is away."""
+        try:
+            if not _in_time(lambda: self._is_here(identity)):
+                patient(lambda: self._put_back(identity, OPEN, reason=_AWAY))
                 return
-            try:
-                self._carry_out(identity)
-            except Exception as error:
-                if is_outage(error):
-                    raise
-                # It ends by it: put in line again, it would come to the same for ever.
-                _LOG.exception("task %s failed", identity)
-                self._end(
-                    identity, 1, b"", f"a bug: {type(error).__name__}; the worker's log holds the traceback"
-                )
+            with self._alone(identity) as is_ours:
+                if is_ours:
+                    self._carry_out(identity)
+        except FirstFaultError as error:
+            self._end(identity, 1, b"", f"{error}. {error.hint}")
+        except Exception as error:
+            if is_outage(error):
+                raise
+            # It ends by it: put in line again, it would come to the same for ever.
+            _LOG.exception("task %s failed", identity)
+            self._end(
+                identity, 1, b"", f"a bug: {type(error).__name__}; the worker's log holds the traceback"
+            )
+
+    def _is_here(self, identity: str) -> bool:
+        """Whether the folder of runs is the one that the task is about: it may be away for a while."""
+        task, mark = patient(lambda: self._find(identity)), self._runs.mark()
+        return task is None or (mark is not None and task.line == task_queue(mark))
 
     def _carry_out(self, identity: str) -> None:
         task = patient(lambda: self._begin(identity))
@@ -76,21 +86,25 @@ class Carrier:
             return
         folder = self._runs.find(task.run)
         if folder is None:
+            if not self._is_here(identity):
+                patient(lambda: self._put_back(identity, OPEN, reason=_AWAY))
+                return
             self._end(identity, 1, b"", f"there is no run {task.run!r} any more")
             return
         action = ACTION.validate_python({"action": task.action, **task.options})
-        if action.needs_run_alone and not _is_free(folder):
-            patient(lambda: self._put_back(identity))
+        if action.needs_run_alone and not _in_time(lambda: _is_free(folder)):
+            waits = {"state": TaskState.QUEUED.value, "started_at": None, "reason": _BUSY}
+            patient(lambda: self._put_back(identity, (TaskState.RUNNING.value,), **waits))
             return
         self._run(identity, action, folder)
 
-    def _put_back(self, identity: str) -> None:
+    def _put_back(self, identity: str, states: Sequence[str], **values: str | None) -> None:
         """Put a task in line again, behind the others; one that was cancelled meanwhile stays as it is."""
         with self._database.session() as session:
             changed = session.execute(
                 update(Task)
-                .where(Task.id == identity, Task.state == TaskState.RUNNING.value)
-                .values(state=TaskState.QUEUED.value, started_at=None, reason=_BUSY)
+                .where(Task.id == identity, Task.state.in_(states))
+                .values(**values)
                 .returning(Task.id)
             ).all()
             if changed:
@@ -119,16 +133,23 @@ class Carrier:
         Yields:
             Whether it is ours to carry out; not where it has ended while we waited.
         """
-        self._runs.folder.mkdir(parents=True, exist_ok=True)
         # Beside the runs, which all who may carry it out can reach.
         path = self._runs.folder / f".{identity}.lock"
-        with path.open("wb") as lock:
+        try:
+            lock = path.open("wb")
+        except OSError as error:
+            raise ConfigError(
+                f"the worker can't write to the folder of runs: {error.strerror}",
+                hint="Let it, and start this again",
+            ) from None
+        with lock:
             while True:
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     break
                 except BlockingIOError:
-                    if patient(lambda: self._state(identity)) not in OPEN:
+                    task = patient(lambda: self._find(identity))
+                    if task is None or task.state not in OPEN:
                         yield False
                         return
                     time.sleep(_PAUSE)
@@ -170,18 +191,17 @@ class Carrier:
 
     def _goes_on(self, identity: str) -> bool:
         try:
-            state = self._state(identity)
+            task = self._find(identity)
         except (OperationalError, InterfaceError) as error:
             if not is_outage(error):
                 raise
             # The command needs no database: it goes on without.
             return True
-        return state == TaskState.RUNNING
+        return task is not None and task.state == TaskState.RUNNING
 
-    def _state(self, identity: str) -> str | None:
-        """How far a task is; `None` where there is none."""
+    def _find(self, identity: str) -> Task | None:
         with self._database.session() as session:
-            return session.scalar(select(Task.state).where(Task.id == identity))
+            return session.get(Task, identity)
 
     def _end(self, identity: str, code: int, said: bytes, reason: str | None) -> None:
         state = TaskState.DONE if not code else TaskState.FAILED
@@ -190,7 +210,7 @@ class Carrier:
             with self._database.session() as session:
                 session.execute(
                     update(Task)
-                    .where(Task.id == identity, Task.state == TaskState.RUNNING.value)
+                    .where(Task.id == identity, Task.state.in_(OPEN))
                     .values(state=state.value, ended_at=now(), result=_result(said), reason=reason)
                 )
 
@@ -218,16 +238,20 @@ def _environment(given: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in given.items() if name != "FIRSTFAULT_DB"}
 
 
-def _is_free(folder: RunFolder) -> bool:
-    """Wait until no run is at work in a folder; return whether it came to that in time."""
+def _in_time(is_so: Callable[[], bool]) -> bool:
+    """Wait until something is so; return whether it came to that in time."""
     end = time.monotonic() + _PATIENCE
-    while time.monotonic() < end:
-        try:
-            with folder.locked():
-                return True
-        except ConfigError:
-            time.sleep(_PAUSE)
-        except (OSError, InputError):
-            # The command says why.
+    while not (is_it := is_so()) and time.monotonic() < end:
+        time.sleep(_PAUSE)
+    return is_it
+
+
+def _is_free(folder: RunFolder) -> bool:
+    try:
+        with folder.locked():
             return True
-    return False
+    except ConfigError:
+        return False
+    except (OSError, InputError):
+        # The command says why.
+        return True

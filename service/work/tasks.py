@@ -9,11 +9,13 @@ from pathlib import Path
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
+from ...datasets.errors import ConfigError
 from ..store.audit import note
 from ..store.database import Database, now
 from ..store.tables import Task
 from .actions import Action
 from .logs import Logs
+from .mark import MARK
 from .queue import Line, task_queue
 from .runs import Runs
 from .states import OPEN, TaskState
@@ -43,6 +45,9 @@ class Tasks:
             action: What to do.
             key_id: Who wants it.
             only_waiting: Whether one that runs already is another.
+
+        Raises:
+            ConfigError: If nobody could tell whose runs they are.
         """
         same_in = OPEN[:1] if only_waiting else OPEN
         try:
@@ -53,6 +58,12 @@ class Tasks:
 
     def _create(self, run: str, action: Action, key_id: str | None, same_in: Sequence[str]) -> Task:
         options = action.model_dump(mode="json", exclude={"action"})
+        mark = self._runs.mark()
+        if mark is None:
+            raise ConfigError(
+                f"the folder of runs has no {MARK}, and can't be written to",
+                hint="Let the service write there, or put a file of that name there with a word in it",
+            )
         digest = sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()
         with self._database.session() as session:
             same = session.scalars(
@@ -71,7 +82,7 @@ class Tasks:
                 action=action.action,
                 options=options,
                 digest=digest,
-                line=task_queue(self._runs.folder),
+                line=task_queue(mark),
                 key_id=key_id,
                 state=TaskState.QUEUED.value,
                 created_at=now(),

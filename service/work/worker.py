@@ -30,9 +30,11 @@ from ..store.workers import forget, forget_lost, give_sign, living
 from .carrier import Carrier
 from .indexing import Index
 from .jobs import Jobs
-from .queue import BUDGETED, QUEUE, TASK, TURN, VERSION, Line, task_queue
+from .mark import MARK
+from .queue import BUDGETED, QUEUE, TASK, TURN, VERSION, Line
 from .recovery import recover
 from .runs import Runs
+from .task_line import listen_tasks
 from .turns import Turns
 
 _BEAT = 5.0
@@ -40,7 +42,6 @@ _TURNS = 2
 """Turns that one worker takes at the same time: while one waits, the other judges."""
 _POLL = 0.5
 """Seconds between looks at the line: a small job waits about so long for each of its few turns."""
-_TASK_POLL = 1.0
 _TIDIED = 720
 """Signs of life between two looks at what has ended or was broken off."""
 _KEPT = timedelta(days=1)
@@ -88,13 +89,16 @@ def work(
     with Grader() as grader:
         jobs = Jobs(database, line, config)
         turns = Turns(database, line, ledger, _rollout(config, grader))
-        carrier = Carrier(database, line, Runs(runs), logs)
-        _launch(database, name, turns, carrier, task_queue(runs))
-        threading.Thread(target=_index, args=(Index(database, Runs(runs)), runs, stop), daemon=True).start()
+        known = Runs(runs)
+        carrier = Carrier(database, line, known, logs)
+        dbos = _launch(database, name, turns, carrier)
+        listen_tasks(dbos, known)
+        threading.Thread(target=_index, args=(Index(database, known), runs, stop), daemon=True).start()
         ready()
         for beat in count():
             try:
                 _beat(database, line, name)
+                listen_tasks(dbos, known)
                 if beat % _TIDIED == 0:
                     line.forget_ended(_KEPT)
                     jobs.tidy()
@@ -110,8 +114,8 @@ def work(
     line.close()
 
 
-def _launch(database: Database, name: str, turns: Turns, carrier: Carrier, task_line: str) -> None:
-    DBOS(
+def _launch(database: Database, name: str, turns: Turns, carrier: Carrier) -> DBOS:
+    dbos = DBOS(
         config={
             "name": "firstfault",
             "system_database_url": database.queue_url,
@@ -131,14 +135,13 @@ def _launch(database: Database, name: str, turns: Turns, carrier: Carrier, task_
     def carry_out(task_id: str) -> None:  # pyright: ignore[reportUnusedFunction]
         carrier.carry_out(task_id)
 
-    DBOS.listen_queues([QUEUE, BUDGETED, task_line])
+    DBOS.listen_queues([QUEUE, BUDGETED])
     DBOS.launch()
     DBOS.register_queue(QUEUE, worker_concurrency=_TURNS, polling_interval_sec=_POLL)
     DBOS.register_queue(
         BUDGETED, worker_concurrency=_TURNS, partition_concurrency=1, polling_interval_sec=_POLL
     )
-    # A command takes all of a machine that it can get.
-    DBOS.register_queue(task_line, concurrency=1, worker_concurrency=1, polling_interval_sec=_TASK_POLL)
+    return dbos
 
 
 def _beat(database: Database, line: Line, name: str) -> None:
@@ -160,10 +163,13 @@ def _index(index: Index, runs: Path, stop: threading.Event) -> None:
     while not stop.wait(_LOOK):
         if not runs.is_dir():
             continue
-        handle = os.open(runs, os.O_RDONLY)
+        locked = _locked_by(runs)
+        # To be written where that can be: on NFS nothing else can be locked.
+        is_written = locked.is_file() and os.access(locked, os.W_OK)
+        handle = os.open(locked, os.O_RDWR if is_written else os.O_RDONLY)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            while not stop.is_set():
+            while not stop.is_set() and _locked_by(runs) == locked:
                 index.refresh()
                 stop.wait(_LOOK)
         except BlockingIOError:
@@ -172,6 +178,11 @@ def _index(index: Index, runs: Path, stop: threading.Event) -> None:
             _LOG.exception("runs could not be looked through")
         finally:
             os.close(handle)
+
+
+def _locked_by(runs: Path) -> Path:
+    """What the worker that indexes a folder locks: its mark, or the folder where it has none."""
+    return mark if (mark := runs / MARK).is_file() else runs
 
 
 def _rollout(config: ServiceConfig, grader: Grader) -> Callable[[], Judge]:

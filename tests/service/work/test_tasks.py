@@ -17,6 +17,7 @@ import pytest
 from firstfault.loop.folder import RunFolder
 from firstfault.service.store.scope import Scope
 from firstfault.service.work.actions import ACTION
+from firstfault.service.work.mark import MARK
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -267,6 +268,58 @@ def test_a_task_waits_in_line_while_another_run_is_at_work(
     # It has no model to go on with.
     assert found["state"] == "failed"
     assert "another run" not in found["reason"]
+
+
+def test_a_task_waits_in_line_while_its_folder_is_away(
+    app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("firstfault.service.work.carrier._PATIENCE", 0.1)
+    key = app.key(Scope.JUDGE)
+    task = app.client.post("/v1/runs/small/tasks", json={"action": "pull"}, headers=key).json()["id"]
+    folder = app.runs.folder.rename(tmp_path / "unmounted")
+    app.carrier.carry_out(task)
+    found = app.client.get(f"/v1/tasks/{task}", headers=key).json()
+    assert found["state"] == "queued"
+    assert "away" in found["reason"]
+    assert not app.runs.folder.exists()
+    # Another folder in its place does not carry it out either.
+    other = make_run(app.runs.folder / "other", 2, spare=2).path.parent
+    app.carrier.carry_out(task)
+    assert app.client.get(f"/v1/tasks/{task}", headers=key).json()["state"] == "queued"
+    other.rename(tmp_path / "other")
+    folder.rename(app.runs.folder)
+    app.carrier.carry_out(task)
+    found = app.client.get(f"/v1/tasks/{task}", headers=key).json()
+    # Nothing was pushed.
+    assert found["state"] == "failed"
+    assert "away" not in found["reason"]
+
+
+def test_a_task_of_a_run_that_is_gone_says_so(app: App, tmp_path: Path):
+    key = app.key(Scope.JUDGE)
+    task = app.client.post("/v1/runs/small/tasks", json={"action": "pull"}, headers=key).json()["id"]
+    (app.runs.folder / "small").rename(tmp_path / "small")
+    app.carrier.carry_out(task)
+    assert "no run 'small'" in app.client.get(f"/v1/tasks/{task}", headers=key).json()["reason"]
+
+
+def test_commands_on_runs_that_can_not_be_written_to_are_refused(app: App):
+    (app.runs.folder / MARK).mkdir()
+    refused = app.client.post("/v1/runs/small/tasks", json=CURATE, headers=app.key(Scope.JUDGE))
+    assert refused.status_code == 422
+    assert MARK in refused.json()["detail"]
+    assert refused.json()["hint"]
+
+
+def test_a_worker_that_can_not_write_to_the_folder_says_so(app: App):
+    key = app.key(Scope.JUDGE)
+    task = app.client.post("/v1/runs/small/tasks", json=CURATE, headers=key).json()["id"]
+    # Where its lock should lie.
+    (app.runs.folder / f".{task}.lock").mkdir()
+    app.carrier.carry_out(task)
+    found = app.client.get(f"/v1/tasks/{task}", headers=key).json()
+    assert found["state"] == "failed"
+    assert "can't write" in found["reason"]
 
 
 def test_a_task_whose_command_can_not_be_started_ends_by_it(app: App, tmp_path: Path):
