@@ -15,6 +15,7 @@ from firstfault.service.store.database import Database
 from firstfault.service.store.keys import make
 from firstfault.service.store.scope import Scope
 from firstfault.service.store.tables import Job
+from firstfault.service.work.carrier import Carrier
 from firstfault.service.work.jobs import Jobs
 from firstfault.service.work.purses import Purses
 from firstfault.service.work.queue import Line
@@ -76,6 +77,7 @@ class App:
         self.ledger = folder / "ledger.sqlite"
         self.runs = Runs(folder / "runs")
         self.tasks = Tasks(self.database, self.line, self.runs, folder / "tasks")
+        self.carrier = Carrier(self.database, self.line, self.runs, folder / "tasks")
         limiter = CapacityLimiter(self.config.limits.judging)
         state = State(
             self.database,

@@ -11,8 +11,9 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 
 from ..store.database import Database
-from ..store.tables import Job, Tally, Worker
+from ..store.tables import Job, Tally
 from ..store.tallies import BUCKET, BUCKETS, JUDGED, PANELS, SECONDS, TOKENS, USD, VERDICTS
+from ..store.workers import living
 from ..work.queue import Line
 from ..work.states import JobState
 
@@ -51,7 +52,7 @@ class _Counts(Collector):
                     Job.state.in_([JobState.QUEUED.value, JobState.RUNNING.value])
                 )
             )
-            workers = session.scalar(select(func.count()).select_from(Worker)) or 0
+            workers = len(living(self._database, session))
             tallies = session.scalars(select(Tally)).all()
         jobs = GaugeMetricFamily("firstfault_jobs", "Jobs.", labels=["state"])
         for state in JobState:
@@ -61,7 +62,7 @@ class _Counts(Collector):
         yield jobs
         yield GaugeMetricFamily("firstfault_turns_waiting", "Turns in line.", value=self._line.waiting())
         yield GaugeMetricFamily("firstfault_items_waiting", "Solutions without a verdict.", value=left or 0)
-        yield GaugeMetricFamily("firstfault_workers", "Workers.", value=workers)
+        yield GaugeMetricFamily("firstfault_workers", "Workers that give signs of life.", value=workers)
         found: defaultdict[str, list[tuple[dict[str, str], float]]] = defaultdict(list)
         for tally in tallies:
             found[tally.metric].append((json.loads(tally.labels), tally.value))

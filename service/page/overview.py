@@ -4,12 +4,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from ..api.runs import view
 from ..api.state import state_of
 from ..api.views import JobView
-from ..store.tables import Job, Worker
+from ..store.tables import Job
+from ..store.workers import living
 from ..work.states import JobState
 from .addresses import number
 from .pages import Viewing
@@ -47,7 +48,7 @@ def _live(request: Request) -> dict[str, Any]:
             .offset((at["jobs"] - 1) * _AT_ONCE)
             .limit(_AT_ONCE + 1)
         ).all()
-        workers = session.scalar(select(func.count()).select_from(Worker)) or 0
+        workers = len(living(state.database, session))
     return {
         "runs": [one for one in views if one is not None],
         "jobs": [JobView.of(one) for one in jobs[:_AT_ONCE]],

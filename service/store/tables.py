@@ -97,6 +97,8 @@ class Job(Base):
     """The run whose verdicts these are; none of what was posted."""
     stamp: Mapped[str | None]
     """Of the run's files when they were read."""
+    owner: Mapped[str | None]
+    """The mark of the folder that holds the run; none where it could not be marked."""
 
 
 class Item(Base):

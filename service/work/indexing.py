@@ -19,6 +19,7 @@ from ...loop.stages import wrong_cases
 from ..store.database import Database, now
 from ..store.tables import Item, Job, Vote
 from ..store.verdicts import columns, vote_rows
+from .mark import MARK
 from .runs import Part, Runs, stamp
 from .states import JobState
 
@@ -47,21 +48,30 @@ class Index:
         self._database = database
         self._runs = runs
         self._unreadable: dict[str, str] = {}
+        self._left: set[Part] = set()
 
     def refresh(self) -> None:
-        """Read what has changed; forget what is gone. A run that can't be read is left out, and logged."""
-        parts = {key(part): part for name in self._runs.names() for part in self._runs.parts(name)}
-        with self._database.session() as session:
-            rows = session.execute(select(Job.id, Job.stamp).where(Job.run.is_not(None))).all()
-            known: dict[str, str | None] = {row[0]: row[1] for row in rows}
-            if gone := known.keys() - parts.keys():
-                session.execute(delete(Job).where(Job.id.in_(gone)))
+        """Read what has changed; forget what is gone from this very folder.
+
+        A run that can't be read is left out, and so is one whose name a run of another folder has; both are
+        logged.
+        """
+        parts = {job_id(part): part for name in self._runs.names() for part in self._runs.parts(name)}
+        # After those: if it is there now, so it was when they were looked for.
+        mark = self._runs.mark()
+        known = self._known()
+        if mark is not None:
+            self._forget([one for one, (_, owner) in known.items() if owner == mark and one not in parts])
         for identity, part in parts.items():
             folder = self._runs.find(part.run)
             if folder is None:
                 continue
+            read, owner = known.get(identity, (None, None))
+            if owner not in (None, mark):
+                self._leave(part, owner)
+                continue
             state = stamp(folder, part)
-            if state in (known.get(identity), self._unreadable.get(identity)):
+            if (read, owner) == (state, mark) or self._unreadable.get(identity) == state:
                 continue
             try:
                 found = _read(folder, part)
@@ -71,10 +81,33 @@ class Index:
                 self._unreadable[identity] = state
                 continue
             with self._database.session() as session:
-                _write(session, identity, part, state, found)
+                _write(session, identity, part, state, mark, found)
+
+    def _known(self) -> dict[str, tuple[str | None, str | None]]:
+        """Stamps and owners of what is there, by its id."""
+        with self._database.session() as session:
+            rows = session.execute(select(Job.id, Job.stamp, Job.owner).where(Job.run.is_not(None))).all()
+            return {row[0]: (row[1], row[2]) for row in rows}
+
+    def _forget(self, gone: Sequence[str]) -> None:
+        if gone:
+            with self._database.session() as session:
+                session.execute(delete(Job).where(Job.id.in_(gone)))
+
+    def _leave(self, part: Part, owner: str | None) -> None:
+        if part not in self._left:
+            self._left.add(part)
+            _LOG.warning(
+                "run %s, %s: left out, another folder has one of that name. If this is that folder, write %s"
+                " into its %s",
+                part.run,
+                part.name,
+                owner,
+                MARK,
+            )
 
 
-def key(part: Part) -> str:
+def job_id(part: Part) -> str:
     """Return the id under which a part of a run stands among the jobs."""
     return f"r-{hashlib.sha256(repr(tuple(part)).encode()).hexdigest()[:16]}"
 
@@ -110,7 +143,9 @@ def _dumped(record: Any) -> dict[str, Any]:
     return record.model_dump(mode="json")
 
 
-def _write(session: Session, identity: str, part: Part, state: str, found: Sequence[_Found]) -> None:
+def _write(
+    session: Session, identity: str, part: Part, state: str, mark: str | None, found: Sequence[_Found]
+) -> None:
     counts = {status.value: sum(one.verdict.status is status for one in found) for status in VerdictStatus}
     voters = sorted({vote.judge for one in found for vote in (one.judged, *one.judged.votes)})
     job = session.get(Job, identity)
@@ -118,6 +153,7 @@ def _write(session: Session, identity: str, part: Part, state: str, found: Seque
         job = Job(id=identity, lanes=1, starts=1, rejected=0, usd=0.0, created_at=now())
         session.add(job)
     job.name, job.panel, job.judges, job.run = part.name, "", {}, part.run
+    job.owner = mark
     job.state, job.ended_at, job.stamp, job.voters = JobState.DONE.value, now(), state, voters
     job.items = job.done = len(found)
     for status, count in counts.items():

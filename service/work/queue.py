@@ -4,11 +4,9 @@ A job is worked off in turns of some seconds each, and whoever has had one goes 
 small job does not wait for a large one. A turn is put in line by the same transaction that makes it due.
 """
 
-import hashlib
 import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from dbos import DBOSClient, DBOSPortableJSONSerializer, EnqueueOptions
 from sqlalchemy.orm import Session
@@ -27,9 +25,13 @@ VERSION = "1"
 """Of what a turn's arguments mean. Turns in line under another are left alone."""
 
 
-def task_queue(runs: Path) -> str:
-    """Name the line of commands on the runs of a folder: only who has that folder can carry them out."""
-    return f"tasks-{hashlib.sha256(str(runs.resolve()).encode()).hexdigest()[:12]}"
+def task_queue(mark: str) -> str:
+    """Name the line of commands on the runs of a folder: only who has that folder can carry them out.
+
+    Args:
+        mark: The folder's.
+    """
+    return f"tasks-{mark}"
 
 
 class Line:

@@ -15,6 +15,7 @@ from ...loop.folder import RunFolder
 from ...loop.report import Report
 from ...loop.report_file import JSON_NAME, read_report
 from ...loop.standing import Standing
+from .mark import make_mark, read_mark
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 """What a run may be called: it stands in addresses, and must lead nowhere else."""
@@ -54,6 +55,18 @@ class Runs:
             if _NAME.fullmatch(path.name) and (path / "config.yaml").is_file():
                 found.append((_changed(path), path.name))
         return [name for _, name in sorted(found, reverse=True)]
+
+    def mark(self) -> str | None:
+        """Return the folder's mark, made where there are runs; `None` where there is none.
+
+        A folder without runs gets none: another may be mounted in its place. Nor can one that is
+        read-only, or can't be read.
+        """
+        if (mark := read_mark(self.folder)) is not None:
+            return mark
+        with suppress(OSError):
+            return make_mark(self.folder) if self.names() else None
+        return None
 
     def find(self, name: str) -> RunFolder | None:
         """Return a run's folder; `None` where there is none of that name."""

@@ -17,7 +17,6 @@ from itertools import count
 from pathlib import Path
 
 from dbos import DBOS, DBOSPortableJSONSerializer
-from sqlalchemy import delete, select
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from ...annotate.engines.ledger_place import LedgerPlace
@@ -25,25 +24,25 @@ from ...annotate.grading import Grader
 from ..config import ServiceConfig
 from ..store.database import Database
 from ..store.outages import is_outage
-from ..store.tables import Worker
+from ..store.workers import forget, forget_lost, give_sign, living
+from .carrier import Carrier
 from .indexing import Index
-from .queue import BUDGETED, QUEUE, TASK, TURN, VERSION, Line, task_queue
+from .jobs import Jobs
+from .mark import MARK
+from .queue import BUDGETED, QUEUE, TASK, TURN, VERSION, Line
 from .recovery import recover
 from .rollout import SharedRollout
 from .runs import Runs
-from .tasks import Tasks
+from .task_line import listen_tasks
 from .turns import Turns
 
 _BEAT = 5.0
-_LOST = timedelta(seconds=30)
-"""After so long without a sign of life a worker counts as gone."""
 _TURNS = 2
 """Turns that one worker takes at the same time: while one waits, the other judges."""
 _POLL = 0.5
 """Seconds between looks at the line: a small job waits about so long for each of its few turns."""
-_TASK_POLL = 1.0
 _TIDIED = 720
-"""Signs of life between two looks at what has ended."""
+"""Signs of life between two looks at what has ended or was broken off."""
 _KEPT = timedelta(days=1)
 """What has ended stays so long in the queue's tables; what was found stays in ours."""
 _LOOK = 2.0
@@ -71,7 +70,7 @@ def work(
 
     Args:
         database: The service's, migrated.
-        config: Names the model of the rollout judge.
+        config: Panels, and the model of the rollout judge.
         ledger: Where answers of endpoints are kept.
         runs: Folder of runs, whose verdicts are brought into the database.
         logs: Folder of what commands on runs write.
@@ -87,16 +86,21 @@ def work(
     threading.Thread(target=_end_at_last, args=(stop,), daemon=True).start()
     line = Line(database)
     with Grader() as grader:
+        jobs = Jobs(database, line, config)
         turns = Turns(database, line, ledger, SharedRollout(config, grader))
-        tasks = Tasks(database, line, Runs(runs), logs)
-        _launch(database, name, turns, tasks, task_queue(runs))
-        threading.Thread(target=_index, args=(Index(database, Runs(runs)), runs, stop), daemon=True).start()
+        known = Runs(runs)
+        carrier = Carrier(database, line, known, logs)
+        dbos = _launch(database, name, turns, carrier)
+        listen_tasks(dbos, known)
+        threading.Thread(target=_index, args=(Index(database, known), runs, stop), daemon=True).start()
         ready()
         for beat in count():
             try:
                 _beat(database, line, name)
+                listen_tasks(dbos, known)
                 if beat % _TIDIED == 0:
                     line.forget_ended(_KEPT)
+                    jobs.tidy()
             except (OperationalError, InterfaceError) as error:
                 if not is_outage(error):
                     raise
@@ -106,12 +110,12 @@ def work(
         turns.end()
         DBOS.destroy(workflow_completion_timeout_sec=_GRACE)
         with suppress(OperationalError, InterfaceError), database.session() as session:
-            session.execute(delete(Worker).where(Worker.name == name))
+            forget(session, name)
     line.close()
 
 
-def _launch(database: Database, name: str, turns: Turns, tasks: Tasks, task_line: str) -> None:
-    DBOS(
+def _launch(database: Database, name: str, turns: Turns, carrier: Carrier) -> DBOS:
+    dbos = DBOS(
         config={
             "name": "firstfault",
             "system_database_url": database.queue_url,
@@ -129,25 +133,26 @@ def _launch(database: Database, name: str, turns: Turns, tasks: Tasks, task_line
 
     @DBOS.workflow(name=TASK, max_recovery_attempts=_RECOVERIES)
     def carry_out(task_id: str) -> None:  # pyright: ignore[reportUnusedFunction]
-        tasks.carry_out(task_id)
+        carrier.carry_out(task_id)
 
-    DBOS.listen_queues([QUEUE, BUDGETED, task_line])
+    DBOS.listen_queues([QUEUE, BUDGETED])
     DBOS.launch()
     DBOS.register_queue(QUEUE, worker_concurrency=_TURNS, polling_interval_sec=_POLL)
     DBOS.register_queue(
         BUDGETED, worker_concurrency=_TURNS, partition_concurrency=1, polling_interval_sec=_POLL
     )
-    # A command takes all of a machine that it can get.
-    DBOS.register_queue(task_line, concurrency=1, worker_concurrency=1, polling_interval_sec=_TASK_POLL)
+    return dbos
 
 
 def _beat(database: Database, line: Line, name: str) -> None:
     """Give a sign of life, and take over what the dead have left."""
     with database.session() as session:
-        time = database.time(session)
-        session.merge(Worker(name=name, seen_at=time))
-        living = list(session.scalars(select(Worker.name).where(Worker.seen_at > time - _LOST)))
-    if adopted := line.adopt(living):
+        give_sign(database, session, name)
+    # By itself: two that come back together and forget each other would wait for each other.
+    with database.session() as session:
+        forget_lost(database, session)
+        alive = living(database, session)
+    if adopted := line.adopt(alive):
         _LOG.warning("%d turns of workers that are gone are in line again", adopted)
     if recovered := recover(database, line):
         _LOG.warning("%d jobs and tasks that were in no line are in line again", recovered)
@@ -158,10 +163,13 @@ def _index(index: Index, runs: Path, stop: threading.Event) -> None:
     while not stop.wait(_LOOK):
         if not runs.is_dir():
             continue
-        handle = os.open(runs, os.O_RDONLY)
+        locked = _locked_by(runs)
+        # To be written where that can be: on NFS nothing else can be locked.
+        is_written = locked.is_file() and os.access(locked, os.W_OK)
+        handle = os.open(locked, os.O_RDWR if is_written else os.O_RDONLY)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            while not stop.is_set():
+            while not stop.is_set() and _locked_by(runs) == locked:
                 index.refresh()
                 stop.wait(_LOOK)
         except BlockingIOError:
@@ -170,6 +178,11 @@ def _index(index: Index, runs: Path, stop: threading.Event) -> None:
             _LOG.exception("runs could not be looked through")
         finally:
             os.close(handle)
+
+
+def _locked_by(runs: Path) -> Path:
+    """What the worker that indexes a folder locks: its mark, or the folder where it has none."""
+    return mark if (mark := runs / MARK).is_file() else runs
 
 
 def _end_at_last(stop: threading.Event) -> None:

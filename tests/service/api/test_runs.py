@@ -172,7 +172,7 @@ def test_pairs_and_the_set_they_make(app: App):
 
 def test_a_run_that_is_gone_is_forgotten(app: App):
     refresh(app)
-    app.runs.folder.rename(app.runs.folder.with_name("elsewhere"))
+    (app.runs.folder / "small").rename(app.runs.folder.with_name("elsewhere"))
     refresh(app)
     assert get(app, "/v1/runs")["items"] == []
     assert verdicts(app) == []

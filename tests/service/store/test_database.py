@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from firstfault.datasets.errors import ConfigError
 from firstfault.service.store.database import Database
 from firstfault.service.store.keys import listed
-from firstfault.service.store.tables import Base, Item, Vote
+from firstfault.service.store.tables import Base, Item, Task, Vote
 from postgres import Postgres
 from sqlalchemy import create_engine, delete, inspect, make_url, select, text
 
@@ -70,6 +70,33 @@ def test_an_older_database_keeps_what_it_holds_and_knows_what_keys_have_spent(ur
         # What belongs together still goes together.
         session.execute(delete(Item))
         assert session.scalars(select(Vote)).all() == []
+    database.close()
+
+
+def test_commands_in_lines_that_are_gone_end_with_a_reason(url: str):
+    import firstfault.service.store.migrations as migrations
+    from alembic import command
+    from alembic.config import Config
+
+    database = Database(url)
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0004")
+        for state in ("queued", "done"):
+            connection.execute(
+                text(
+                    "INSERT INTO tasks (id, run, action, options, state, created_at)"
+                    f" VALUES ('{state}', 'r', 'pull', '{{}}', '{state}', CURRENT_TIMESTAMP)"
+                )
+            )
+    database.migrate()
+    with database.session() as session:
+        found = {one.id: (one.state, one.reason) for one in session.scalars(select(Task))}
+    assert found["done"] == ("done", None)
+    assert found["queued"][0] == "failed"
+    assert "start it again" in (found["queued"][1] or "")
     database.close()
 
 

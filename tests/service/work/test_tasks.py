@@ -17,6 +17,7 @@ import pytest
 from firstfault.loop.folder import RunFolder
 from firstfault.service.store.scope import Scope
 from firstfault.service.work.actions import ACTION
+from firstfault.service.work.mark import MARK
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -24,6 +25,7 @@ from service_app import App
 from service_running import Service
 from serving import Serving
 from small_run import make_run
+from sqlalchemy import event
 
 CURATE = {"action": "curate"}
 
@@ -67,7 +69,7 @@ def test_a_task_that_another_worker_has_is_left_to_it(app: App, tmp_path: Path):
     task = app.client.post("/v1/runs/small/tasks", json={"action": "pull"}, headers=key).json()["id"]
     with (tmp_path / "runs" / f".{task}.lock").open("wb") as lock, ThreadPoolExecutor(1) as pool:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        second = pool.submit(app.tasks.carry_out, task)
+        second = pool.submit(app.carrier.carry_out, task)
         assert app.client.get(f"/v1/tasks/{task}", headers=key).json()["state"] == "queued"
         app.client.post(f"/v1/tasks/{task}/cancel", headers=key)
         # It ends although the lock is never given back, and has started nothing.
@@ -134,16 +136,43 @@ def test_a_cancelled_task_is_not_carried_out(app: App):
     key = app.key(Scope.JUDGE)
     task = app.client.post("/v1/runs/small/tasks", json=CURATE, headers=key).json()["id"]
     assert app.client.post(f"/v1/tasks/{task}/cancel", headers=key).json()["state"] == "cancelled"
-    app.tasks.carry_out(task)
+    app.carrier.carry_out(task)
     assert app.client.get(f"/v1/tasks/{task}", headers=key).json()["state"] == "cancelled"
     assert app.client.get(f"/v1/tasks/{task}/log", headers=key).text == ""
+
+
+def test_a_task_that_is_cancelled_at_the_moment_it_begins_is_not_carried_out(app: App, tmp_path: Path):
+    key = app.key(Scope.JUDGE)
+    task = app.client.post("/v1/runs/small/tasks", json=CURATE, headers=key).json()["id"]
+
+    begins = iter([True])
+
+    def cancel(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("UPDATE tasks") and next(begins, False):
+            app.client.post(f"/v1/tasks/{task}/cancel", headers=key).raise_for_status()
+
+    event.listen(app.database.engine, "before_cursor_execute", cancel)
+    app.carrier.carry_out(task)
+    found = app.client.get(f"/v1/tasks/{task}", headers=key).json()
+    assert (found["state"], found["started_at"]) == ("cancelled", None)
+    assert not (tmp_path / "tasks" / f"{task}.log").exists()
+
+
+def test_what_does_not_need_a_run_alone_does_not_wait_for_it(app: App, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("firstfault.service.work.carrier._is_free", lambda _: pytest.fail("it is waited for"))
+    key = app.key(Scope.ADMIN)
+    for action in ({"action": "pull"}, {"action": "publish", "repo": "me/set", "dry_run": True}):
+        task = app.client.post("/v1/runs/small/tasks", json=action, headers=key).json()["id"]
+        app.carrier.carry_out(task)
+        # There is nothing to bring, and no set to publish.
+        assert app.client.get(f"/v1/tasks/{task}", headers=key).json()["state"] == "failed"
 
 
 def test_a_command_that_fails_says_why(app: App):
     # Nothing was pushed, and there is no server.
     key = app.key(Scope.JUDGE)
     task = app.client.post("/v1/runs/small/tasks", json={"action": "pull"}, headers=key).json()["id"]
-    app.tasks.carry_out(task)
+    app.carrier.carry_out(task)
     found = app.client.get(f"/v1/tasks/{task}", headers=key).json()
     assert found["state"] == "failed"
     assert found["reason"]
@@ -199,7 +228,7 @@ def test_passwords_of_reviewers_that_a_push_makes_are_in_no_result_log_or_databa
     with App(tmp_path, f"sqlite:///{tmp_path / 'service.sqlite'}") as app:
         asked = {"action": "push", "who": ["gus"]}
         task = app.client.post("/v1/runs/asked/tasks", json=asked).json()["id"]
-        app.tasks.carry_out(task)
+        app.carrier.carry_out(task)
         found = app.client.get(f"/v1/tasks/{task}").json()
         assert found["state"] == "done", found
         (account,) = found["result"]["accounts"]
@@ -219,12 +248,12 @@ def test_passwords_of_reviewers_that_a_push_makes_are_in_no_result_log_or_databa
 def test_a_task_waits_in_line_while_another_run_is_at_work(
     app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("firstfault.service.work.tasks._PATIENCE", 0.1)
+    monkeypatch.setattr("firstfault.service.work.carrier._PATIENCE", 0.1)
     key = app.key(Scope.JUDGE)
     task = app.client.post("/v1/runs/small/tasks", json=CURATE, headers=key).json()["id"]
     client = app.line._client
     with RunFolder(tmp_path / "runs" / "small").locked():
-        app.tasks.carry_out(task)
+        app.carrier.carry_out(task)
         found = app.client.get(f"/v1/tasks/{task}", headers=key).json()
         assert (found["state"], found["started_at"]) == ("queued", None)
         assert "another run" in found["reason"]
@@ -232,13 +261,65 @@ def test_a_task_waits_in_line_while_another_run_is_at_work(
         assert len(client.list_workflows(status="ENQUEUED")) == 2
         # What needs the folder less is carried out meanwhile.
         pull = app.client.post("/v1/runs/small/tasks", json={"action": "pull"}, headers=key).json()["id"]
-        app.tasks.carry_out(pull)
+        app.carrier.carry_out(pull)
         assert "another run" not in app.client.get(f"/v1/tasks/{pull}", headers=key).json()["reason"]
-    app.tasks.carry_out(task)
+    app.carrier.carry_out(task)
     found = app.client.get(f"/v1/tasks/{task}", headers=key).json()
     # It has no model to go on with.
     assert found["state"] == "failed"
     assert "another run" not in found["reason"]
+
+
+def test_a_task_waits_in_line_while_its_folder_is_away(
+    app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("firstfault.service.work.carrier._PATIENCE", 0.1)
+    key = app.key(Scope.JUDGE)
+    task = app.client.post("/v1/runs/small/tasks", json={"action": "pull"}, headers=key).json()["id"]
+    folder = app.runs.folder.rename(tmp_path / "unmounted")
+    app.carrier.carry_out(task)
+    found = app.client.get(f"/v1/tasks/{task}", headers=key).json()
+    assert found["state"] == "queued"
+    assert "away" in found["reason"]
+    assert not app.runs.folder.exists()
+    # Another folder in its place does not carry it out either.
+    other = make_run(app.runs.folder / "other", 2, spare=2).path.parent
+    app.carrier.carry_out(task)
+    assert app.client.get(f"/v1/tasks/{task}", headers=key).json()["state"] == "queued"
+    other.rename(tmp_path / "other")
+    folder.rename(app.runs.folder)
+    app.carrier.carry_out(task)
+    found = app.client.get(f"/v1/tasks/{task}", headers=key).json()
+    # Nothing was pushed.
+    assert found["state"] == "failed"
+    assert "away" not in found["reason"]
+
+
+def test_a_task_of_a_run_that_is_gone_says_so(app: App, tmp_path: Path):
+    key = app.key(Scope.JUDGE)
+    task = app.client.post("/v1/runs/small/tasks", json={"action": "pull"}, headers=key).json()["id"]
+    (app.runs.folder / "small").rename(tmp_path / "small")
+    app.carrier.carry_out(task)
+    assert "no run 'small'" in app.client.get(f"/v1/tasks/{task}", headers=key).json()["reason"]
+
+
+def test_commands_on_runs_that_can_not_be_written_to_are_refused(app: App):
+    (app.runs.folder / MARK).mkdir()
+    refused = app.client.post("/v1/runs/small/tasks", json=CURATE, headers=app.key(Scope.JUDGE))
+    assert refused.status_code == 422
+    assert MARK in refused.json()["detail"]
+    assert refused.json()["hint"]
+
+
+def test_a_worker_that_can_not_write_to_the_folder_says_so(app: App):
+    key = app.key(Scope.JUDGE)
+    task = app.client.post("/v1/runs/small/tasks", json=CURATE, headers=key).json()["id"]
+    # Where its lock should lie.
+    (app.runs.folder / f".{task}.lock").mkdir()
+    app.carrier.carry_out(task)
+    found = app.client.get(f"/v1/tasks/{task}", headers=key).json()
+    assert found["state"] == "failed"
+    assert "can't write" in found["reason"]
 
 
 def test_a_task_whose_command_can_not_be_started_ends_by_it(app: App, tmp_path: Path):
@@ -246,7 +327,7 @@ def test_a_task_whose_command_can_not_be_started_ends_by_it(app: App, tmp_path: 
     task = app.client.post("/v1/runs/small/tasks", json=CURATE, headers=key).json()["id"]
     # Where logs should lie.
     (tmp_path / "tasks").write_text("")
-    app.tasks.carry_out(task)
+    app.carrier.carry_out(task)
     found = app.client.get(f"/v1/tasks/{task}", headers=key).json()
     assert found["state"] == "failed"
     assert "FileExistsError" in found["reason"]
