@@ -1,6 +1,8 @@
 # `make quickstart` and `make test` need only Python >= 3.11 and a package registry.
 
 PYTHON ?= python3
+# Tests that run at once; many of them wait for servers most of the time.
+JOBS ?= 2
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
@@ -10,7 +12,7 @@ quickstart: $(INSTALLED)
 	$(BIN)/firstfault quickstart
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup
 
 # Against a real vLLM; the first time it makes the environment that the engine uses.
 test-vllm: $(INSTALLED)

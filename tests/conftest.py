@@ -26,6 +26,18 @@ TEMPLATE = (
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests stay together when several run at once: those that share what takes long to start."""
+    for item in items:
+        folders = item.path.relative_to(Path(__file__).parent).parts
+        group = str(item.path)
+        if "executors" in folders:
+            group = "ray"
+        elif "argilla" in folders or "review" in item.path.stem:
+            group = "review"
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres | None]:
     """A PostgreSQL server; none where it isn't installed."""
