@@ -1,6 +1,6 @@
 """The web application: its routes, and what every request passes."""
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from .api import administration as administering
 from .api import jobs as posting
@@ -11,6 +11,7 @@ from .api import tasks as tasking
 from .api import verdicts as finding
 from .api import webhook as hooks
 from .api.guards import Headers, Pace
+from .api.parameters import refuse_unknown
 from .api.refusals import Refusal
 from .api.state import State
 from .page import overview, pages
@@ -27,7 +28,13 @@ Refusals are problem documents (RFC 9457) whose `hint` says what to do."""
 def make_app(state: State) -> FastAPI:
     """Make the application of a service."""
     app = FastAPI(
-        title=TITLE, version="1", description=_ABOUT, docs_url=None, redoc_url=None, redirect_slashes=False
+        title=TITLE,
+        version="1",
+        description=_ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        dependencies=[Depends(refuse_unknown)],
     )
     app.state.service = state
     for part in (

@@ -72,7 +72,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Refusal"}}}
     return {
         status: {"description": HTTPStatus(status).phrase, "content": content}
-        for status in (*statuses, 401, 403, 421, 429, 503)
+        for status in (*statuses, 401, 403, 421, 422, 429, 503)
     }
 
 
