@@ -47,6 +47,7 @@ METHODS = {
     "GET /v1/keys": "list_keys",
     "POST /v1/keys": "make_key",
     "DELETE /v1/keys/{key_id}": "revoke_key",
+    "PATCH /v1/keys/{key_id}": "set_key_budget",
     "GET /v1/changes": "changes",
     "GET /ready": "is_ready",
 }
@@ -166,6 +167,8 @@ def test_runs_and_what_is_started_on_them(client: Client):
 def test_keys_and_the_audit_log(client: Client):
     made = client.make_key("ci", scope=Scope.READ)
     assert any(one.id == made.id for one in client.list_keys())
+    assert client.set_key_budget(made.id, 2.5).budget_usd == 2.5
+    assert client.set_key_budget(made.id, None).budget_usd is None
     assert client.revoke_key(made.id).revoked_at is not None
     assert "key.create" in [one.action for one in client.changes()]
 
