@@ -70,7 +70,7 @@ async def viewing(request: Request) -> Caller:
             raise
         # A part of a page can't lead elsewhere by itself, and is nothing to come back to.
         is_part = "hx-request" in request.headers
-        here = urlsplit(request.headers.get("hx-current-url", "/") if is_part else str(request.url))
+        here = urlsplit(request.headers.get("hx-current-url", "/") if is_part else _address(request))
         back = inside(here.path + (f"?{here.query}" if here.query else ""))
         address = f"/login?next={quote(back, safe='')}"
         raise RefusedError(
@@ -81,6 +81,11 @@ async def viewing(request: Request) -> Caller:
 
 
 Viewing = Annotated[Caller, Depends(viewing)]
+
+
+def _address(request: Request) -> str:
+    # As it was sent: a run may be called `50%` or `what?`.
+    return f"{quote(request.scope['path'])}?{request.scope['query_string'].decode('latin-1')}"
 
 
 @router.get("/jobs/{job_id}")

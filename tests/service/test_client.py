@@ -46,6 +46,7 @@ METHODS = {
     "POST /v1/tasks/{task_id}/cancel": "cancel_task",
     "GET /v1/keys": "list_keys",
     "POST /v1/keys": "make_key",
+    "PATCH /v1/keys/{key_id}": "set_key_budget",
     "DELETE /v1/keys/{key_id}": "revoke_key",
     "GET /v1/changes": "changes",
     "GET /ready": "is_ready",
@@ -58,7 +59,7 @@ PAGING = {"after", "limit"}
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("service")
-    make_run(folder / "runs" / "small", 4, spare=2)
+    make_run(folder / "runs" / "50%25 of it", 4, spare=2)
     with Service(folder / "data", more=("--runs", str(folder / "runs"))) as service:
         yield service
 

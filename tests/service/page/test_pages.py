@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -13,10 +12,10 @@ from firstfault.service.page.rendering import STATIC
 from firstfault.service.store.scope import Scope
 from firstfault.service.work.indexing import Index
 from hostile_texts import HOSTILE_TEXTS
+from page_tags import PAGE, Tags, html
 from service_app import RIGHT, WRONG, App
 from small_run import VARIANT, make_run
 
-PAGE = {"accept": "text/html"}
 VIEWS = ("/", "/live", "/solutions", "/runs/small", "/runs/small/live", "/runs/small/tasks")
 
 
@@ -35,24 +34,6 @@ def guarded(tmp_path: Path) -> Iterator[App]:
         yield app
 
 
-def html(app: App, path: str) -> str:
-    answer = app.client.get(path, headers=PAGE)
-    assert answer.status_code == 200, answer.text
-    return answer.text
-
-
-class _Tags(HTMLParser):
-    """What a browser would make of a page: its elements, and attributes that run something."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-
-
 def test_every_view_is_a_page_under_a_strict_policy(app: App):
     for path in VIEWS:
         answer = app.client.get(path, headers=PAGE)
@@ -62,7 +43,7 @@ def test_every_view_is_a_page_under_a_strict_policy(app: App):
         assert "unsafe" not in policy
         assert answer.headers["cache-control"] == "no-store"
         # What the policy forbids must not be needed either.
-        for tag, attributes in _Tags(answer.text).found:
+        for tag, attributes in Tags(answer.text).found:
             assert tag != "style"
             assert not any(name == "style" or name.startswith("on") for name in attributes), (path, tag)
             assert tag != "script" or str(attributes.get("src", "")).startswith("/static/")
@@ -119,7 +100,7 @@ def test_untrusted_text_is_text_on_every_view(app: App):
     views += ["/login?next=%22%3E%3Cimg%20src%3Dx%3E"]
     known = set[str]()
     for path in views:
-        for tag, attributes in _Tags(html(app, path)).found:
+        for tag, attributes in Tags(html(app, path)).found:
             known.add(tag)
             assert not any(attribute.startswith("on") for attribute in attributes), (path, tag)
             assert tag not in ("img", "iframe", "object", "embed", "base", "style", "math", "video"), path
