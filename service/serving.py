@@ -20,6 +20,7 @@ from ..annotate.grading import Grader
 from .api.state import State
 from .app import make_app
 from .config import ServiceConfig
+from .folder import occupied
 from .store.database import Database, parsed
 from .work.jobs import Jobs
 from .work.purses import Purses
@@ -150,10 +151,11 @@ def serve(
         ready: Called once requests are answered.
 
     Raises:
-        ConfigError: If the database can't be used.
+        ConfigError: If another service has the folder, or the database can't be used.
     """
     place.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ExitStack() as stack:
+        stack.enter_context(occupied(place.data))
         database = Database(place.url)
         stack.callback(database.close)
         database.migrate()

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -103,6 +104,33 @@ def test_a_worker_may_be_the_first_at_a_database(tmp_path: Path):
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
+
+
+def test_workers_that_nobody_named_have_names_of_their_own(tmp_path: Path):
+    workers = [
+        subprocess.Popen(command("worker", "--data", tmp_path), stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    try:
+        said = {one.stderr.readline() for one in workers if one.stderr is not None}
+        assert said == {f"Worker {socket.gethostname()}-{one.pid} works.\n" for one in workers}
+    finally:
+        for one in workers:
+            one.send_signal(signal.SIGTERM)
+        assert [one.wait(60) for one in workers] == [0, 0]
+
+
+def test_a_second_service_in_a_folder_is_refused_until_the_first_is_gone(tmp_path: Path):
+    process, _ = start("--data", tmp_path, "--workers", 0)
+    refused = run("serve", "--port", 0, "--data", tmp_path, "--workers", 0)
+    assert refused.returncode == 2
+    assert f"process {process.pid} " in refused.stderr
+    assert len(refused.stderr.splitlines()) <= 2
+    process.kill()
+    process.wait()
+    process, _ = start("--data", tmp_path, "--workers", 0)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
 
 
 def test_other_machines_are_not_let_in_without_keys(tmp_path: Path):
