@@ -30,6 +30,7 @@ from ..store.tables import Job, Task
 from ..work import runs
 from ..work.actions import ACTION
 from ..work.states import OPEN, JobState
+from . import told
 from .rendering import KINDS, asset, page
 from .sign_in import inside
 
@@ -246,9 +247,18 @@ def _tasks(request: Request, caller: Caller, name: str) -> dict[str, Any]:
             select(Task).where(Task.run == name).order_by(Task.created_at.desc()).limit(_MOST_TASKS)
         ).all()
     return {
-        "tasks": [{**TaskView.of(one).model_dump(), "is_open": one.state in OPEN} for one in found],
+        "tasks": [_task(TaskView.of(one)) for one in found],
         "may_start": may(caller, Scope.JUDGE),
         "actions": [one for one in _ACTIONS if may(caller, one[3])],
+    }
+
+
+def _task(shown: TaskView) -> dict[str, Any]:
+    return {
+        **shown.model_dump(),
+        "is_open": shown.state in OPEN,
+        "asked": told.asked(shown),
+        "came": told.came(shown),
     }
 
 

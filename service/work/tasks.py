@@ -225,7 +225,7 @@ class Tasks:
             child.stop(_GRACE)
         found = patient(lambda: self.find(identity))
         why = _reason(self.log(found)) if found is not None and code else None
-        self._end(identity, code or 0, said, why)
+        self._end(identity, code or 0, said, why, action.outcome(folder) if not code else None)
 
     def _listen(self, identity: str, child: Child) -> bytes:
         """Read what a command says until it ends, or its task is cancelled."""
@@ -252,7 +252,14 @@ class Tasks:
             return True
         return found is not None and found.state == TaskState.RUNNING
 
-    def _end(self, identity: str, code: int, said: bytes, reason: str | None) -> None:
+    def _end(
+        self,
+        identity: str,
+        code: int,
+        said: bytes,
+        reason: str | None,
+        outcome: Mapping[str, object] | None = None,
+    ) -> None:
         state = TaskState.DONE if not code else TaskState.FAILED
 
         def end() -> None:
@@ -260,7 +267,7 @@ class Tasks:
                 session.execute(
                     update(Task)
                     .where(Task.id == identity, Task.state == TaskState.RUNNING.value)
-                    .values(state=state.value, ended_at=now(), result=_result(said), reason=reason)
+                    .values(state=state.value, ended_at=now(), result=outcome or _result(said), reason=reason)
                 )
 
         patient(end)

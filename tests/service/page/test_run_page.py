@@ -1,5 +1,6 @@
 """The page of a run: how it is led to, and what was started there."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
@@ -68,3 +69,12 @@ def test_the_door_leads_back_to_a_run_of_any_name(guarded: App):
     assert answer.headers["location"] == back
     assert answer.cookies
     assert guarded.client.get(back, headers=PAGE).status_code == 200
+
+
+def test_what_was_started_is_shown_with_the_options_that_matter(app: App):
+    for given in ({"dry_run": True}, {"public": True, "restored": True}, {}):
+        asked = {"action": "publish", "repo": "me/x", **given}
+        assert app.client.post("/v1/runs/small/tasks", json=asked).status_code == 202
+    text = html(app, "/runs/small/tasks")
+    said = re.findall(r'<p class="name">publish <span class="what">([^<]*)</span>', text)
+    assert sorted(said) == ["me/x", "me/x, dry run", "me/x, public, the restored model"]
