@@ -3,23 +3,21 @@
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
-from pydantic import ValidationError
 from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
 from ...loop import page as report_page
 from ...loop import wording
 from ..api.access import Caller, may, scoped
-from ..api.jobs import Judging
+from ..api.jobs import Judging, resume
 from ..api.jobs import find as find_job
 from ..api.refusals import RefusedError, refusal
 from ..api.runs import find as find_run
 from ..api.runs import stage_views, view
-from ..api.spool import read_body
 from ..api.state import state_of
 from ..api.tasks import create
 from ..api.tasks import find as find_task
@@ -31,11 +29,11 @@ from ..work import runs
 from ..work.actions import ACTION
 from ..work.states import OPEN, JobState
 from . import told
+from .forms import RESUMPTION, read_form
 from .rendering import KINDS, asset, page
 from .sign_in import inside
 
 router = APIRouter(include_in_schema=False)
-_FORM_BYTES = 4096
 _FOR_GOOD = "public, max-age=31536000, immutable"
 _MOST_TASKS = 10
 _ACTIONS = (
@@ -109,9 +107,10 @@ def cancel_job(request: Request, caller: Judging, job_id: str) -> Response:
 
 
 @router.post("/jobs/{job_id}/resume")
-def resume_job(request: Request, caller: Judging, job_id: str) -> Response:
-    """Go on with a job that was stopped."""
-    state_of(request).jobs.resume(find_job(request, job_id), caller.key_id)
+async def resume_job(request: Request, caller: Judging, job_id: str) -> Response:
+    """Go on with a job that was stopped, with a larger budget where one is given."""
+    budget_usd = (await read_form(request, RESUMPTION)).budget_usd
+    await run_in_threadpool(resume, request, caller, job_id, budget_usd)
     return RedirectResponse(f"/jobs/{quote(job_id)}", 303)
 
 
@@ -152,16 +151,7 @@ def run_tasks(request: Request, caller: Viewing, run: str) -> Response:
 @router.post("/runs/{run}/tasks")
 async def start_task(request: Request, caller: Judging, run: str) -> Response:
     """Start a command on a run."""
-    sent = parse_qs((await read_body(request, _FORM_BYTES)).decode("utf-8", "replace"))
-    try:
-        action = ACTION.validate_python({name: values[0] for name, values in sent.items()})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise RefusedError(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}",
-            hint="Go back and mend it",
-        ) from None
+    action = await read_form(request, ACTION)
     await run_in_threadpool(create, request, caller, run, action)
     return RedirectResponse(f"/runs/{quote(run)}#tasks", 303)
 
