@@ -57,6 +57,20 @@ class Place(NamedTuple):
         return self.db or f"sqlite:///{self.data.resolve() / 'service.sqlite'}"
 
     @property
+    def shown(self) -> str:
+        """Its database for people: the file, or the URL without its password."""
+        url = parsed(self.url)
+        if url.get_backend_name() == "sqlite":
+            return str(url.database)
+        return url.set(drivername="postgresql").render_as_string(hide_password=True)
+
+    @property
+    def exists(self) -> bool:
+        """Whether its database is there; of PostgreSQL, the server says."""
+        url = parsed(self.url)
+        return url.get_backend_name() != "sqlite" or Path(str(url.database)).is_file()
+
+    @property
     def ledger(self) -> LedgerPlace:
         """Where answers of endpoints are kept: with PostgreSQL in the same database, for all machines."""
         if self.db is not None and (url := parsed(self.db)).get_backend_name() == "postgresql":

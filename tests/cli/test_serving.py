@@ -162,6 +162,33 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path):
     assert not any(secret in path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
 
 
+@pytest.mark.parametrize("asked", [("list",), ("revoke", "x"), ("budget", "x", "5")])
+def test_keys_of_a_service_that_is_not_there_are_not_shown_or_changed(tmp_path: Path, asked: tuple[str, ...]):
+    for place in (
+        ("--data", tmp_path / "gone"),
+        ("--db", f"sqlite:///{tmp_path / 'gone' / 'service.sqlite'}"),
+    ):
+        refused = run("key", *asked, *place)
+        assert refused.returncode == 2
+        assert f"{tmp_path / 'gone' / 'service.sqlite'}: no such database" in refused.stderr
+        assert not (tmp_path / "gone").exists()
+
+
+def test_a_new_key_says_where_it_is_kept(tmp_path: Path):
+    database = str(tmp_path / "data" / "service.sqlite")
+    assert database in run("key", "create", "ci", "--data", tmp_path / "data").stdout
+    made = json.loads(run("key", "create", "ci", "--data", tmp_path / "data", "--json").stdout)
+    assert made["kept_in"] == database
+    assert Path(database).is_file()
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 101, "two\nlines"])
+def test_a_key_needs_a_name(tmp_path: Path, name: str):
+    refused = run("key", "create", name, "--data", tmp_path)
+    assert refused.returncode == 2
+    assert "1 to 100" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [
