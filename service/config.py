@@ -19,7 +19,7 @@ class Limits(Config):
     solution_bytes: int = Field(default=1 << 20, ge=1024)
     """Largest solution that is judged at once."""
     upload_bytes: int = Field(default=1 << 30, ge=1024)
-    """Largest upload of a job, and most that one in Parquet may unpack to."""
+    """Largest upload of a job, and most that one in Parquet or gzip may unpack to."""
     row_bytes: int = Field(default=1 << 20, ge=1024)
     """Largest row of an upload; a larger one is rejected, the others are kept."""
     requests_per_minute: int = Field(default=60_000, ge=1)

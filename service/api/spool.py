@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from fastapi import Request
 
+from .packing import unpacked
 from .refusals import RefusedError
 
 
@@ -33,14 +34,15 @@ def too_large(limit: int) -> RefusedError:
 
 @asynccontextmanager
 async def spooled(request: Request, limit: int) -> AsyncGenerator[Spooled]:
-    """Write a request's body into a file that is gone afterwards.
+    """Write a request's body, unpacked, into a file that is gone afterwards.
 
     Raises:
-        RefusedError: If it is too large.
+        RefusedError: If it is too large, as it comes or unpacked, or packed in a way that is not known.
     """
     digest, size = hashlib.sha256(), 0
+    encoding = request.headers.get("content-encoding", "")
     with tempfile.NamedTemporaryFile(prefix="firstfault-upload-") as file:
-        async for piece in request.stream():
+        async for piece in unpacked(_pieces(request, limit), encoding):
             size += len(piece)
             if size > limit:
                 raise too_large(limit)
@@ -56,9 +58,13 @@ async def read_body(request: Request, limit: int) -> bytes:
     Raises:
         RefusedError: If it is too large.
     """
-    body = bytearray()
+    return b"".join([piece async for piece in _pieces(request, limit)])
+
+
+async def _pieces(request: Request, limit: int) -> AsyncGenerator[bytes]:
+    size = 0
     async for piece in request.stream():
-        body += piece
-        if len(body) > limit:
+        size += len(piece)
+        if size > limit:
             raise too_large(limit)
-    return bytes(body)
+        yield piece

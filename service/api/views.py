@@ -65,7 +65,7 @@ class RejectedView(View):
     """A line of an upload that is no solution."""
 
     line: int
-    """1-based."""
+    """1-based; of a JSON array the place among its elements."""
     reason: str
 
 
