@@ -107,6 +107,10 @@ def _rows(texts: Iterable[bytes | None], row_bytes: int) -> Generator[Good | Bad
             continue
         try:
             row = parse(text)
+        except json.JSONDecodeError as error:
+            # Within the line: the decoder's own lines are not those of the upload.
+            yield Bad(number, f"not JSON: {error.msg} at character {error.pos + 1}")
+            continue
         except ValueError as error:
             yield Bad(number, f"not JSON: {error}")
             continue

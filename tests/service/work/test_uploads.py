@@ -241,3 +241,20 @@ def test_elements_that_are_broken_or_too_large_leave_the_others(tmp_path: Path):
         assert [row.line for row in read if isinstance(row, Bad)] == [
             number for number, kind in enumerate(kinds, 1) if kind is Bad
         ]
+
+
+def test_reasons_point_at_what_is_wrong_within_a_line(tmp_path: Path):
+    lines = [
+        json.dumps(RIGHT),
+        '{"problem": "x", "steps": ["1"',
+        json.dumps({**RIGHT, "problem": " "}),
+        json.dumps({**RIGHT, "problem": 1}),
+        json.dumps({**RIGHT, "steps": ["1", "2", None, 4]}),
+    ]
+    bad = [row for row in read_all(tmp_path / "x", "\n".join(lines).encode()) if isinstance(row, Bad)]
+    assert bad == [
+        Bad(2, "not JSON: Expecting ',' delimiter at character 32"),
+        Bad(3, "problem: empty"),
+        Bad(4, "problem: missing or not text"),
+        Bad(5, "steps: step 3 is not text"),
+    ]
