@@ -276,3 +276,23 @@ def test_refusals_are_pages_for_people_and_documents_for_programs(app: App):
     assert page.status_code == 404
     assert "<h1>Not Found</h1>" in page.text
     assert app.client.get("/v1/runs/nope", headers=PAGE).headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/runs/nope",
+        "/jobs/nope",
+        "/solutions/abc",
+        "/solutions/-1",
+        "/solutions/0",
+        "/solutions/" + 5000 * "9",
+    ],
+)
+def test_what_is_not_there_leads_to_what_is(app: App, path: str):
+    page = app.client.get(path, headers=PAGE)
+    assert page.status_code == 404
+    assert "there is no" in page.text
+    assert "path.item" not in page.text
+    main = page.text.partition("<main")[2]
+    assert {'href="/"', 'href="/solutions"'} <= set(re.findall(r'href="[^"]*"', main))
