@@ -16,6 +16,7 @@ from firstfault.judge.verdicts import read_verdicts
 
 pytest.importorskip("dbos", reason="needs the extra `service`")
 
+TWO_PANELS = "panels: {a: {panel: [symbolic]}, b: {panel: [symbolic]}}\n"
 ROWS = [
     {
         "id": f"s{number}",
@@ -192,7 +193,9 @@ def test_a_key_needs_a_name(tmp_path: Path, name: str):
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("panels: {a: {panel: [symbolic]}}\n", "panel"),
+        (TWO_PANELS, "service.yaml: panel: 'symbolic' is not among panels (a, b)"),
+        (TWO_PANELS, "docs/service.md"),
+        ("[]\n", "not a mapping"),
         ("panels: {symbolic: {panel: [rollout]}}\n", "model"),
         ("limits: {nonsense: 1}\n", "nonsense"),
         ("{model: gone, panels: {symbolic: {panel: [rollout]}}}\n", "gone"),
@@ -207,3 +210,19 @@ def test_a_wrong_file_is_one_line(tmp_path: Path, text: str, named: str):
     assert named in refused.stderr
     assert "Traceback" not in refused.stderr
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(("text", "panel"), [("panels: {a: {panel: [symbolic]}}\n", "a"), ("", "symbolic")])
+def test_the_only_panel_judges_where_a_caller_names_none(tmp_path: Path, text: str, panel: str):
+    path = tmp_path / "service.yaml"
+    path.write_text(text)
+    process, said = start("--config", path, "--data", tmp_path / "data", "--workers", 0)
+    try:
+        (shown,) = httpx.get(f"{said['url']}/v1/panels").json()
+        assert (shown["name"], shown["is_default"]) == (panel, True)
+        for address in ("/", "/health", "/ready"):
+            answer = httpx.head(f"{said['url']}{address}")
+            assert (answer.status_code, answer.content) == (200, b"")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
