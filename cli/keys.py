@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ..datasets.errors import InputError
 from .options import Json, tell
 from .serving import DATA, RUNS, Data, Db, service
 
@@ -40,10 +41,12 @@ def create(
         key, secret = make(session, name, Scope(scope), budget_usd)
         note(session, None, "key.create", key.id, name=name, scope=scope)
         shown = {"id": key.id, "name": name, "scope": scope, "budget_usd": budget_usd, "secret": secret}
+    kept_in = service().Place(data, db, RUNS).shown
     tell(
         as_json,
-        shown,
-        f"{secret}\nShown this once. Callers send it as: Authorization: Bearer {secret[:8]}...",
+        {**shown, "kept_in": kept_in},
+        f"{secret}\nShown this once; {kept_in} keeps its hash."
+        f" Callers send it as: Authorization: Bearer {secret[:8]}...",
     )
 
 
@@ -54,7 +57,7 @@ def listed(data: Data = DATA, db: Db = None, as_json: Json = False) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    with _session(data, db) as session:
+    with _session(data, db, is_there=True) as session:
         from ..service.api.views import KeyView
         from ..service.store.keys import listed
 
@@ -87,7 +90,7 @@ def budget(
     as_json: Json = False,
 ) -> None:
     """Change what a key may spend."""
-    with _session(data, db) as session:
+    with _session(data, db, is_there=True) as session:
         from ..service.store.audit import note
         from ..service.store.keys import allow
 
@@ -105,7 +108,7 @@ def revoke(
     as_json: Json = False,
 ) -> None:
     """Make a key worthless from now on."""
-    with _session(data, db) as session:
+    with _session(data, db, is_there=True) as session:
         from ..service.store.audit import note
         from ..service.store.keys import revoke
 
@@ -116,10 +119,15 @@ def revoke(
 
 
 @contextmanager
-def _session(data: Path, db: str | None) -> "Generator[Session]":
+def _session(data: Path, db: str | None, *, is_there: bool = False) -> "Generator[Session]":
+    """Open the database, which has to be there already or is made."""
     place = service().Place(data, db, RUNS)
     from ..service.store.database import Database
 
+    if is_there and not place.exists:
+        raise InputError(
+            f"{place.shown}: no such database", hint="Say where the service's is: --data FOLDER or --db URL"
+        )
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = Database(place.url)
     try:

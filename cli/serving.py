@@ -1,6 +1,7 @@
 """The commands that run the service: its web server, and workers."""
 
 import os
+import socket
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -94,8 +95,12 @@ def worker(
     config: ConfigFile = None,
     runs: RunsFolder = RUNS,
     name: Annotated[
-        str, typer.Option(help="Of this worker. One that comes back under its name goes on at once.")
-    ] = "worker",
+        str | None,
+        typer.Option(
+            help="Of this worker alone. One that comes back under its name goes on at once.",
+            show_default="the machine's and its process's: HOST-PID",
+        ),
+    ] = None,
     ends_with_stdin: Annotated[bool, typer.Option("--ends-with-stdin", hidden=True)] = False,
 ) -> None:
     """Work jobs off beside `firstfault serve`, on this machine or, with PostgreSQL, on another."""
@@ -105,6 +110,7 @@ def worker(
 
     place = serving.Place(data, db, runs)
     read = _read(config)
+    name = name or f"{socket.gethostname()}-{os.getpid()}"
     database = Database(place.url)
     try:
         database.migrate()

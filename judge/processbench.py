@@ -145,13 +145,17 @@ def _their_item(item: Mapping[str, object], place: int) -> ItemCase:
     name = item.get("id")
     identity = name if isinstance(name, str) and name else str(place if name is None else name)
     question, steps, label = item.get("problem"), item.get("steps"), item.get("label")
-    if not isinstance(question, str) or not question.strip():
+    if not isinstance(question, str):
         return ItemCase(identity, None, "problem: missing or not text")
+    if not question.strip():
+        return ItemCase(identity, None, "problem: empty")
     if not isinstance(steps, list) or not steps:
         return ItemCase(identity, None, "steps: missing, empty or not a list")
-    texts = [step for step in cast(list[object], steps) if isinstance(step, str)]
-    if len(texts) < len(cast(list[object], steps)):
-        return ItemCase(identity, None, "steps: a step is not text")
+    texts: list[str] = []
+    for number, step in enumerate(cast(list[object], steps), 1):
+        if not isinstance(step, str):
+            return ItemCase(identity, None, f"steps: step {number} is not text")
+        texts.append(step)
     whole = isinstance(label, int) and not isinstance(label, bool) and -1 <= label < len(texts)
     answer, generator = item.get("answer"), item.get("generator")
     kind = item.get("error_type")

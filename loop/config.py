@@ -183,10 +183,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ConfigError(f"{path}: no such file", hint="Give the path of a YAML configuration.")
     try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         line = " ".join(str(error).split())
         raise ConfigError(f"{path}: not YAML: {line}", hint="Mend the line that is named.") from None
+    if content is None:
+        return {}
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: not a mapping", hint="See examples/ for a configuration.")
     return cast(dict[str, Any], content)
@@ -256,18 +258,20 @@ def _override(content: dict[str, Any], override: str) -> None:
 
 def _config_error(error: ValidationError, kind: type[Config], where: str) -> ConfigError:
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
+    # What is wrong with the whole has no place.
+    field = ".".join(str(part) for part in first["loc"])
+    place = f"{where}: {field}" if field else where
     if first["type"] == "extra_forbidden":
         known = _fields_at(kind, first["loc"][:-1])
         close = get_close_matches(str(first["loc"][-1]), known, n=1)
         hint = f"Did you mean `{close[0]}`?" if close else f"Known keys are: {', '.join(known)}."
-        return ConfigError(f"{where}: {place}: unknown key", hint=hint)
+        return ConfigError(f"{place}: unknown key", hint=hint)
     if first["type"] == "missing":
-        return ConfigError(f"{where}: {place}: missing", hint="Add it; see docs/configuration.md.")
+        return ConfigError(f"{place}: missing", hint=f"Add it; see {kind.GUIDE}.")
     reason = first["msg"].removeprefix("Value error, ")
     value = first["input"]
     said = "" if isinstance(value, dict | list | Config) else f", got {value!r}"
-    return ConfigError(f"{where}: {place}: {reason}{said}", hint="See docs/configuration.md.")
+    return ConfigError(f"{place}: {reason}{said}", hint=f"See {kind.GUIDE}.")
 
 
 def _fields_at(kind: type[BaseModel], place: Sequence[int | str]) -> list[str]:

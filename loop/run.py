@@ -140,6 +140,8 @@ def run(
         before = Standing.of(folder.standing_path, has_report=(path / JSON_NAME).is_file())
         keeper = reporter.watcher = Keeper(folder.standing_path, STAGES)
         report = None
+        # Whatever takes its time after the problems is a task.
+        had_problems = folder.problems_path.is_file()
         last = STAGES.index(until or STAGES[-1])
         told = time.monotonic()
         with keeper.working():
@@ -153,4 +155,7 @@ def run(
             if folder.restored(name).is_dir():
                 # No new pairs were made, else it would be gone: what was finished after them still is.
                 keeper.finish(before.finished)
+            if had_problems and not keeper.has_begun:
+                keeper.find_all_done()
+                reporter.say(f"Nothing had to be done: all is there until {STAGES[last]}.")
         return report

@@ -50,6 +50,8 @@ class Standing(Record):
     total: int | None = None
     """Units of work of the task, where known."""
     note: str = ""
+    found_all_done: bool = False
+    """Whether the run had nothing to do, since all was there."""
     started_at: str
     """When the run was last started; ISO 8601, UTC."""
     at: str
@@ -91,6 +93,8 @@ class Keeper:
         now = _now()
         self._standing = Standing(stages=tuple(stages), started_at=now, at=now, by=str(Claimant.new()))
         self._written = 0.0
+        self.has_begun = False
+        """Whether a task of any stage has begun."""
 
     @contextmanager
     def working(self) -> Generator[None]:
@@ -117,8 +121,13 @@ class Keeper:
         known = {*self._standing.finished, *stages}
         self._change(finished=tuple(stage for stage in self._standing.stages if stage in known))
 
+    def find_all_done(self) -> None:
+        """Say that there was nothing to do."""
+        self._change(found_all_done=True)
+
     def begin(self, what: str, total: int | None) -> None:
         """Say that a task begins."""
+        self.has_begun = True
         self._change(task=what, done=0, total=total, note="")
 
     def advance(self, more: int) -> None:

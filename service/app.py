@@ -10,7 +10,7 @@ from .api import runs as looking
 from .api import tasks as tasking
 from .api import verdicts as finding
 from .api import webhook as hooks
-from .api.guards import Headers, Pace
+from .api.guards import Headers, Heads, Pace
 from .api.parameters import refuse_unknown
 from .api.refusals import Refusal
 from .api.state import State
@@ -52,6 +52,7 @@ def make_app(state: State) -> FastAPI:
     ):
         app.include_router(part.router)
     refusals.install(app, pages.refused)
+    app.add_middleware(Heads)
     app.add_middleware(Pace, per_minute=state.config.limits.requests_per_minute)
     app.add_middleware(Headers)
     _describe(app)

@@ -56,6 +56,9 @@ class Client:
         url: Its address.
         key: An API key; what `FIRSTFAULT_KEY` holds when left out.
         timeout: Seconds without a byte after which a connection counts as lost.
+
+    Raises:
+        ConfigError: If the address is none.
     """
 
     def __init__(
@@ -83,7 +86,7 @@ class Client:
 
     def post_job(
         self,
-        solutions: Path | Iterable[Mapping[str, Any]],
+        solutions: Path | str | Iterable[Mapping[str, Any]],
         *,
         name: str = "",
         panel: str | None = None,
@@ -91,6 +94,13 @@ class Client:
         idempotency_key: str | None = None,
     ) -> JobView:
         """Judge many solutions: a file of JSON lines or Parquet, sent as it is read, or rows.
+
+        Args:
+            solutions: The file's path, or the rows.
+            name: For people.
+            panel: Who judges.
+            budget_usd: What it may cost.
+            idempotency_key: Sent again, the same request is the same job.
 
         It is one job however often the connection is lost meanwhile.
         """
@@ -289,9 +299,9 @@ class Client:
 
 
 @contextmanager
-def _opened(solutions: Path | Iterable[Mapping[str, Any]]) -> Generator[IO[bytes]]:
-    if isinstance(solutions, Path):
-        with solutions.open("rb") as file:
+def _opened(solutions: Path | str | Iterable[Mapping[str, Any]]) -> Generator[IO[bytes]]:
+    if isinstance(solutions, Path | str):
+        with Path(solutions).open("rb") as file:
             yield file
         return
     # Kept until they have arrived: rows can be drawn only once.

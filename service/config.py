@@ -1,7 +1,7 @@
 """What a service offers and allows, read from one YAML file."""
 
 from pathlib import Path
-from typing import Self
+from typing import Any, Self, cast
 
 from pydantic import Field, model_validator
 
@@ -19,7 +19,7 @@ class Limits(Config):
     solution_bytes: int = Field(default=1 << 20, ge=1024)
     """Largest solution that is judged at once."""
     upload_bytes: int = Field(default=1 << 30, ge=1024)
-    """Largest upload of a job, and most that one in Parquet may unpack to."""
+    """Largest upload of a job, and most that one in Parquet or gzip may unpack to."""
     row_bytes: int = Field(default=1 << 20, ge=1024)
     """Largest row of an upload; a larger one is rejected, the others are kept."""
     rejected_lines: int = Field(default=10_000, ge=0)
@@ -37,15 +37,28 @@ class Limits(Config):
 class ServiceConfig(Config):
     """The panels that callers may name, and the limits. Nobody who calls can name an endpoint."""
 
+    GUIDE = "docs/service.md"
+
     panels: dict[str, JudgeConfig] = Field(default={SYMBOLIC: JudgeConfig(panel=("symbolic",))}, min_length=1)
     """Judges by the name that callers use."""
     panel: str = SYMBOLIC
-    """The one that judges where a caller names none."""
+    """The one that judges where a caller names none; the only one where there is one."""
     model: Path | None = None
     """Full-precision model of panels with the rollout judge."""
     max_tokens: int = Field(default=512, ge=1)
     """Longest continuation of the rollout judge."""
     limits: Limits = Limits()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _choose_the_only_panel(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        fields = cast(dict[str, Any], given)
+        panels: Any = fields.get("panels")
+        if "panel" in fields or not isinstance(panels, dict) or len(cast(dict[str, Any], panels)) != 1:
+            return fields
+        return {**fields, "panel": next(iter(cast(dict[str, Any], panels)))}
 
     @model_validator(mode="after")
     def _can_judge(self) -> Self:

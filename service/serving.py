@@ -20,6 +20,7 @@ from ..annotate.grading import Grader
 from .api.state import State
 from .app import make_app
 from .config import ServiceConfig
+from .folder import occupied
 from .store.database import Database, parsed
 from .work.jobs import Jobs
 from .work.purses import Purses
@@ -54,6 +55,20 @@ class Place(NamedTuple):
     def url(self) -> str:
         """URL of its database."""
         return self.db or f"sqlite:///{self.data.resolve() / 'service.sqlite'}"
+
+    @property
+    def shown(self) -> str:
+        """Its database for people: the file, or the URL without its password."""
+        url = parsed(self.url)
+        if url.get_backend_name() == "sqlite":
+            return str(url.database)
+        return url.set(drivername="postgresql").render_as_string(hide_password=True)
+
+    @property
+    def exists(self) -> bool:
+        """Whether its database is there; of PostgreSQL, the server says."""
+        url = parsed(self.url)
+        return url.get_backend_name() != "sqlite" or Path(str(url.database)).is_file()
 
     @property
     def ledger(self) -> LedgerPlace:
@@ -150,10 +165,11 @@ def serve(
         ready: Called once requests are answered.
 
     Raises:
-        ConfigError: If the database can't be used.
+        ConfigError: If another service has the folder, or the database can't be used.
     """
     place.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with ExitStack() as stack:
+        stack.enter_context(occupied(place.data))
         database = Database(place.url)
         stack.callback(database.close)
         database.migrate()

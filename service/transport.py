@@ -9,13 +9,14 @@ from urllib.parse import quote
 import httpx2
 from pydantic import BaseModel
 
-from ..datasets.errors import EndpointError
+from ..datasets.errors import ConfigError, EndpointError
 from .api.views import Page
 
 V = TypeVar("V", bound=BaseModel)
 T = TypeVar("T")
 TRIES = 5
 PAUSE = 0.5
+_LAST_PORT = 65535
 PATIENCE = 60.0
 """Seconds that are waited in all where the service says to ask later, or is away while one of its jobs is
 followed: it may be starting anew."""
@@ -49,11 +50,14 @@ class Transport:
         url: Its address.
         key: An API key, if it asks for one.
         timeout: Seconds without a byte after which a connection counts as lost.
+
+    Raises:
+        ConfigError: If the address is none.
     """
 
     def __init__(self, url: str, key: str | None, timeout: float) -> None:
         headers = {"authorization": f"Bearer {key}"} if key else {}
-        self._http = httpx2.Client(base_url=url, headers=headers, timeout=timeout)
+        self._http = httpx2.Client(base_url=_address(url), headers=headers, timeout=timeout)
 
     def close(self) -> None:
         """Close its connections."""
@@ -188,6 +192,20 @@ class _Waiting:
             return True
         time.sleep(delay)
         return False
+
+
+def _address(url: str) -> httpx2.URL:
+    try:
+        read = httpx2.URL(url)
+        is_good = read.scheme in ("http", "https") and bool(read.host) and (read.port or 0) <= _LAST_PORT
+    except httpx2.InvalidURL:
+        read, is_good = httpx2.URL(), False
+    if not is_good:
+        raise ConfigError(
+            f"{url!r} is no address of a service",
+            hint="Give one as http://127.0.0.1:8400, which `serve` says",
+        )
+    return read
 
 
 def _delay(answer: httpx2.Response) -> float:

@@ -1,5 +1,6 @@
 """Bodies of uploads for schemathesis, which knows none of their kinds: `SCHEMATHESIS_HOOKS=api_bodies`."""
 
+import gzip
 import json
 from typing import Any
 
@@ -17,8 +18,9 @@ schemathesis.openapi.media_type("application/x-ndjson", _UPLOAD)
 schemathesis.openapi.media_type(
     "application/vnd.apache.parquet", st.binary(max_size=200).map(b"PAR1".__add__)
 )
+schemathesis.openapi.media_type("application/gzip", _UPLOAD.map(gzip.compress))
 
 
-@schemathesis.serializer("application/x-ndjson", "application/vnd.apache.parquet")
+@schemathesis.serializer("application/x-ndjson", "application/vnd.apache.parquet", "application/gzip")
 def as_it_is(context: Any, value: Any) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")

@@ -26,7 +26,7 @@ Administering = Annotated[Caller, Depends(scoped(Scope.ADMIN))]
 class NewKey(BaseModel, extra="forbid", use_attribute_docstrings=True):
     """A key that is to be made."""
 
-    name: str = Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]*$")
+    name: str = Field(min_length=1, max_length=keys.LONGEST_NAME, pattern=r"^[^\x00-\x1f]*$")
     """For people."""
     scope: Scope = Scope.JUDGE
     budget_usd: float | None = Field(default=None, gt=0, le=1e9)

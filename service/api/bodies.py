@@ -35,7 +35,18 @@ UPLOAD: dict[str, Any] = {
             "schema": {"type": "string", "description": "A solution per line."},
             "example": '{"problem": "What is 2 + 2?", "steps": ["2 + 2 = 5"]}\n',
         },
+        "application/json": {
+            "schema": {
+                "type": "array",
+                "items": {},
+                "description": "Solutions, as ProcessBench's files are.",
+            },
+            "example": [{"problem": "What is 2 + 2?", "steps": ["2 + 2 = 5"]}],
+        },
         PARQUET: {"schema": {"type": "string", "format": "binary"}},
+        "application/gzip": {
+            "schema": {"type": "string", "format": "binary", "description": "Any of these, packed."}
+        },
     },
 }
 EVENT: dict[str, Any] = {

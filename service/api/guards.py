@@ -21,6 +21,7 @@ _HEADERS = {
     "cross-origin-resource-policy": "same-origin",
 }
 _UNLIMITED = ("/health", "/ready")
+_CHECKED = ("/", *_UNLIMITED)
 
 
 class Headers:
@@ -45,6 +46,29 @@ class Headers:
             await send(message)
 
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+class Heads:
+    """Answers HEAD like GET, without a body, where uptime checkers ask.
+
+    Args:
+        app: What answers GET.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+
+        async def without_body(message: Message) -> None:
+            is_body = message["type"] == "http.response.body"
+            await send({**message, "body": b""} if is_body else message)
+
+        if scope["type"] == "http" and scope["method"] == "HEAD" and scope["path"] in _CHECKED:
+            await self._app({**scope, "method": "GET"}, receive, without_body)
+            return
+        await self._app(scope, receive, send)
 
 
 class Pace:

@@ -33,7 +33,7 @@ _LISTED = [state for state in JobState if state is not JobState.UPLOADING]
 @router.post(
     "",
     status_code=202,
-    responses=documented(402, 409, 413, 422),
+    responses=documented(402, 409, 413, 415, 422),
     openapi_extra={"requestBody": UPLOAD},
 )
 async def post(

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
+from .packing import unpacked
 from .refusals import RefusedError
 
 
@@ -34,14 +35,18 @@ def too_large(limit: int) -> RefusedError:
 
 @asynccontextmanager
 async def spooled(request: Request, limit: int) -> AsyncGenerator[Spooled]:
-    """Write a request's body into a file that is gone afterwards.
+    """Write a request's body, unpacked, into a file that is gone afterwards.
 
     Raises:
-        RefusedError: If it is too large, or broken off.
+        RefusedError: If it is too large, as it comes or unpacked, packed in an unknown way, or broken off.
     """
-    digest = hashlib.sha256()
+    digest, size = hashlib.sha256(), 0
+    encoding = request.headers.get("content-encoding", "")
     with tempfile.NamedTemporaryFile(prefix="firstfault-upload-") as file:
-        async for piece in _pieces(request, limit):
+        async for piece in unpacked(_pieces(request, limit), encoding):
+            size += len(piece)
+            if size > limit:
+                raise too_large(limit)
             digest.update(piece)
             file.write(piece)
         file.flush()

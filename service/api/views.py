@@ -65,7 +65,7 @@ class RejectedView(View):
     """A line of an upload that is no solution."""
 
     line: int
-    """1-based."""
+    """1-based; of a JSON array the place among its elements."""
     reason: str
 
 
@@ -190,7 +190,8 @@ class TaskView(View):
     options: dict[str, Any]
     state: TaskState
     result: dict[str, Any] | None
-    """What the command said, as `--json` writes it."""
+    """What the command said, as `--json` writes it; of `resume`, `curate` and `restore` what the run holds
+    afterwards, and whether nothing had to be done for it."""
     reason: str | None
     """Why it failed."""
     created_at: datetime

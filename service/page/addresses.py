@@ -7,7 +7,11 @@ _MOST_DIGITS = 10
 
 def number(request: Request, name: str, largest: int) -> int | None:
     """Return a number in an address, from 1; `None` where there is none, or one that makes no sense."""
-    text = request.query_params.get(name, "")
+    return whole(request.query_params.get(name, ""), largest)
+
+
+def whole(text: str, largest: int) -> int | None:
+    """Read a number from 1; `None` where it makes no sense."""
     # Python refuses to read thousands of digits, with an error.
     if not text.isascii() or not text.isdigit() or len(text) > _MOST_DIGITS:
         return None

@@ -3,11 +3,10 @@
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
-from pydantic import ValidationError
 from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
@@ -15,13 +14,12 @@ from ...loop import page as report_page
 from ...loop import wording
 from ...loop.folder import RunFolder
 from ..api.access import Caller, may, scoped
-from ..api.jobs import Judging
+from ..api.jobs import Judging, resume
 from ..api.jobs import find as find_job
 from ..api.refusals import RefusedError, refusal
 from ..api.runs import find as find_run
 from ..api.runs import shown as shown_run
 from ..api.runs import stage_views
-from ..api.spool import read_body
 from ..api.state import state_of
 from ..api.tasks import create
 from ..api.tasks import find as find_task
@@ -33,11 +31,12 @@ from ..store.tables import Job, Task
 from ..work import runs
 from ..work.actions import ACTION
 from ..work.states import OPEN, JobState
+from . import told
+from .forms import RESUMPTION, read_form
 from .rendering import KINDS, asset, page
 from .sign_in import inside
 
 router = APIRouter(include_in_schema=False)
-_FORM_BYTES = 4096
 _FOR_GOOD = "public, max-age=31536000, immutable"
 _MOST_TASKS = 10
 _ACTIONS = (
@@ -73,9 +72,7 @@ async def viewing(request: Request) -> Caller:
             raise
         # A part of a page can't lead elsewhere by itself, and is nothing to come back to.
         is_part = "hx-request" in request.headers
-        here = request.headers.get("hx-current-url", "") if is_part else str(request.url)
-        # Cut by hand: what a caller says may be no address at all.
-        back = inside("/" + here.partition("://")[2].partition("/")[2].partition("#")[0])
+        back = inside(_shown_address(request) if is_part else _address(request))
         address = f"/login?next={quote(back, safe='')}"
         raise RefusedError(
             HTTPStatus.UNAUTHORIZED if is_part else HTTPStatus.SEE_OTHER,
@@ -85,6 +82,19 @@ async def viewing(request: Request) -> Caller:
 
 
 Viewing = Annotated[Caller, Depends(viewing)]
+
+
+def _address(request: Request) -> str:
+    # As it was sent: a run may be called `50%` or `what?`.
+    query = request.scope["query_string"].decode("latin-1")
+    return f"{quote(request.scope['path'])}{f'?{query}' if query else ''}"
+
+
+def _shown_address(request: Request) -> str:
+    """The address of the page that a part of it is asked for."""
+    shown = request.headers.get("hx-current-url", "")
+    # Cut by hand: what a caller says may be no address at all.
+    return "/" + shown.partition("://")[2].partition("/")[2].partition("#")[0]
 
 
 @router.get("/jobs/{job_id}")
@@ -107,9 +117,10 @@ def cancel_job(request: Request, caller: Judging, job_id: str) -> Response:
 
 
 @router.post("/jobs/{job_id}/resume")
-def resume_job(request: Request, caller: Judging, job_id: str) -> Response:
-    """Go on with a job that was stopped."""
-    state_of(request).jobs.resume(find_job(request, job_id), caller.key_id)
+async def resume_job(request: Request, caller: Judging, job_id: str) -> Response:
+    """Go on with a job that was stopped, with a larger budget where one is given."""
+    budget_usd = (await read_form(request, RESUMPTION)).budget_usd
+    await run_in_threadpool(resume, request, caller, job_id, budget_usd)
     return RedirectResponse(f"/jobs/{quote(job_id)}", 303)
 
 
@@ -149,16 +160,7 @@ def run_tasks(request: Request, caller: Viewing, run: str) -> Response:
 @router.post("/runs/{run}/tasks")
 async def start_task(request: Request, caller: Judging, run: str) -> Response:
     """Start a command on a run."""
-    sent = parse_qs((await read_body(request, _FORM_BYTES)).decode("utf-8", "replace"))
-    try:
-        action = ACTION.validate_python({name: values[0] for name, values in sent.items()})
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise RefusedError(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}",
-            hint="Go back and mend it",
-        ) from None
+    action = await read_form(request, ACTION)
     await run_in_threadpool(create, request, caller, run, action)
     return RedirectResponse(f"/runs/{quote(run)}#tasks", 303)
 
@@ -240,7 +242,16 @@ def _tasks(request: Request, caller: Caller, name: str) -> dict[str, Any]:
             select(Task).where(Task.run == name).order_by(Task.created_at.desc()).limit(_MOST_TASKS)
         ).all()
     return {
-        "tasks": [{**TaskView.of(one).model_dump(), "is_open": one.state in OPEN} for one in found],
+        "tasks": [_task(TaskView.of(one)) for one in found],
         "may_start": may(caller, Scope.JUDGE),
         "actions": [one for one in _ACTIONS if may(caller, one[3])],
+    }
+
+
+def _task(shown: TaskView) -> dict[str, Any]:
+    return {
+        **shown.model_dump(),
+        "is_open": shown.state in OPEN,
+        "asked": told.asked(shown),
+        "came": told.came(shown),
     }

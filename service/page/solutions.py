@@ -17,12 +17,13 @@ from ...loop.folder import FULL_PRECISION
 from ...loop.models import RESTORED
 from ...loop.page import pair_sides
 from ...loop.report import Regression, Role
+from ..api.refusals import not_found
 from ..api.state import state_of
 from ..api.verdicts import case_of, load
 from ..store.counts import Counts
 from ..store.search import LARGEST, Wanted, neighbours, start
 from ..store.tables import Item, Job, Vote
-from .addresses import number
+from .addresses import number, whole
 from .pages import Viewing
 from .rendering import page
 
@@ -126,9 +127,12 @@ def solutions(request: Request, _: Viewing, sought: Sought) -> Response:
 
 
 @router.get("/solutions/{item}")
-def solution(request: Request, _: Viewing, item: int, sought: Sought) -> Response:
+def solution(request: Request, _: Viewing, item: str, sought: Sought) -> Response:
     """Show a solution: its steps, the faulty one marked, votes, reviews, the pair made of it."""
-    found = load(request, item)
+    number = whole(item, LARGEST)
+    if number is None:
+        raise not_found("solution", item)
+    found = load(request, number)
     case = case_of(found)
     with state_of(request).database.session() as session:
         before, after = neighbours(session, sought, found.id)

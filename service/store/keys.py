@@ -15,6 +15,7 @@ from .scope import Scope
 from .tables import Key
 
 _PREFIX = "ff"
+LONGEST_NAME = 100
 
 
 class Made(NamedTuple):
@@ -33,7 +34,15 @@ def make(session: Session, name: str, scope: Scope, budget_usd: float | None = N
         name: For people.
         scope: What it is good for.
         budget_usd: What all that is judged for it together may cost.
+
+    Raises:
+        InputError: If that is no name.
     """
+    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
+        raise InputError(
+            f"{name[:LONGEST_NAME]!r} is no name of a key",
+            hint=f"Give 1 to {LONGEST_NAME} printable characters",
+        )
     identity, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     key = Key(
         id=identity,

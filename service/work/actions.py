@@ -6,7 +6,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, TypeAdapter
 
 from ...annotate.argilla.asking import What
+from ...datasets.records import Pair
+from ...datasets.store import read_records
+from ...loop.folder import RunFolder
 from ..store.scope import Scope
+from . import runs
 
 ACCOUNTS = Path("reviews", "accounts")
 """Within a run: names and passwords of reviewers that were made, for the service's user alone."""
@@ -18,6 +22,10 @@ class _Action(BaseModel, extra="forbid", use_attribute_docstrings=True):
     def command(self, run: Path) -> list[str]:
         """Return the arguments of `firstfault`."""
         raise NotImplementedError
+
+    def outcome(self, folder: RunFolder) -> dict[str, object] | None:
+        """Say what a run holds afterwards; `None` where the command says it itself, in few words."""
+        return None
 
     @property
     def scope(self) -> Scope:
@@ -34,6 +42,23 @@ class _Going(_Action):
     def _run(self, run: Path, until: str | None) -> list[str]:
         last = [f"--until={until}"] if until else []
         return ["run", str(run / "config.yaml"), f"--out={run}", *last, "--json"]
+
+    def outcome(self, folder: RunFolder) -> dict[str, object] | None:
+        """Say what a run holds afterwards, and whether nothing had to be done for it."""
+        name = runs.config(folder).main.name
+        train, test = (
+            len(read_records(path, Pair)) if path.is_file() else 0
+            for path in (folder.pairs_path(name), folder.test_pairs_path(name))
+        )
+        found = runs.report(folder)
+        main = found.main if found is not None else None
+        return {
+            "nothing_to_do": runs.standing(folder).found_all_done,
+            "pairs": train,
+            "test_pairs": test,
+            "restored": main.accuracy.restored.value if main and main.accuracy.restored else None,
+            "recovery": main.recovery.value if main and main.recovery else None,
+        }
 
     @property
     def needs_run_alone(self) -> bool:

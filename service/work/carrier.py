@@ -172,7 +172,7 @@ class Carrier:
         finally:
             child.stop(_GRACE)
         why = _reason(self._logs.end(identity)) if code else None
-        self._end(identity, code or 0, said, why)
+        self._end(identity, code or 0, said, why, action.outcome(folder) if not code else None)
 
     def _listen(self, identity: str, child: Child) -> bytes:
         """Read what a command says until it ends, or its task is cancelled."""
@@ -203,7 +203,14 @@ class Carrier:
         with self._database.session() as session:
             return session.get(Task, identity)
 
-    def _end(self, identity: str, code: int, said: bytes, reason: str | None) -> None:
+    def _end(
+        self,
+        identity: str,
+        code: int,
+        said: bytes,
+        reason: str | None,
+        outcome: Mapping[str, object] | None = None,
+    ) -> None:
         state = TaskState.DONE if not code else TaskState.FAILED
 
         def end() -> None:
@@ -211,7 +218,7 @@ class Carrier:
                 session.execute(
                     update(Task)
                     .where(Task.id == identity, Task.state.in_(OPEN))
-                    .values(state=state.value, ended_at=now(), result=_result(said), reason=reason)
+                    .values(state=state.value, ended_at=now(), result=outcome or _result(said), reason=reason)
                 )
 
         patient(end)

@@ -1,7 +1,7 @@
 """Runs that the service shows: folders beside each other, as `firstfault run` makes them."""
 
 import json
-import re
+import os
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -17,8 +17,7 @@ from ...loop.report_file import JSON_NAME, read_report
 from ...loop.standing import Standing
 from .mark import make_mark, read_mark
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
-"""What a run may be called: it stands in addresses, and must lead nowhere else."""
+_LONGEST_NAME = 100
 _CACHED = 8
 _MOST_FIGURES = 1024
 
@@ -52,7 +51,7 @@ class Runs:
             return []
         found: list[tuple[float, str]] = []
         for path in self.folder.iterdir():
-            if _NAME.fullmatch(path.name) and (path / "config.yaml").is_file():
+            if _may_be_called(path.name) and _is_run(path):
                 found.append((_changed(path), path.name))
         return [name for _, name in sorted(found, reverse=True)]
 
@@ -70,9 +69,8 @@ class Runs:
 
     def find(self, name: str) -> RunFolder | None:
         """Return a run's folder; `None` where there is none of that name."""
-        path = self.folder / name
-        is_run = _NAME.fullmatch(name) is not None and (path / "config.yaml").is_file()
-        return RunFolder(path) if is_run else None
+        is_run = _may_be_called(name) and _is_run(self.folder / name)
+        return RunFolder(self.folder / name) if is_run else None
 
     def parts(self, name: str) -> list[Part]:
         """Name the models and splits of a run that have verdicts."""
@@ -85,6 +83,17 @@ class Runs:
             if model and split in tuple(Split):
                 parts.append(Part(name, model, Split(split)))
         return parts
+
+
+def _may_be_called(name: str) -> bool:
+    """Whether a run may be called so: names stand in addresses and on pages, and must lead nowhere else."""
+    is_inside = bool(name) and not name.startswith(".") and "/" not in name and "\\" not in name
+    return is_inside and name.isprintable() and len(name) <= _LONGEST_NAME
+
+
+def _is_run(folder: Path) -> bool:
+    # Path.is_file would raise an error at a name that is longer than file systems take.
+    return os.path.isfile(folder / "config.yaml")  # noqa: PTH113
 
 
 def _changed(run: Path) -> float:

@@ -1,7 +1,7 @@
-"""Uploads of solutions, JSON lines or Parquet, row by row. A bad row is data: the others are kept."""
+"""Uploads of solutions, row by row: JSON lines, a JSON array, Parquet. A bad row is data: others are kept."""
 
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple, NoReturn
 
@@ -9,6 +9,7 @@ from ...datasets.errors import InputError
 from ...datasets.store import parse_json
 from ...judge.item import ItemCase
 from ...judge.processbench import read_item
+from .arrays import begins_array, elements
 from .unpacking import UnpackError, unpacked
 
 _MAGIC = b"PAR1"
@@ -29,7 +30,7 @@ class Bad(NamedTuple):
     """A line of an upload that is no solution."""
 
     line: int
-    """1-based."""
+    """1-based; in an array the place among its elements."""
     reason: str
 
 
@@ -51,7 +52,7 @@ def read_upload(path: Path, row_bytes: int, upload_bytes: int) -> Generator[Good
     """Yield the rows of an uploaded file, in order; never more than a few are in memory.
 
     Args:
-        path: JSON lines, or Parquet, which is told by its first bytes.
+        path: JSON lines, a JSON array or Parquet: which, its first bytes tell.
         row_bytes: Largest row; a larger one is bad.
         upload_bytes: That the rows of Parquet may have together, as JSON lines.
 
@@ -61,11 +62,12 @@ def read_upload(path: Path, row_bytes: int, upload_bytes: int) -> Generator[Good
     with path.open("rb") as file:
         if file.read(len(_MAGIC)) != _MAGIC:
             file.seek(0)
-            yield from _lines(file, row_bytes)
+            cut = elements if begins_array(file) else _lines
+            yield from _rows(cut(file, row_bytes), row_bytes)
             return
     try:
         with unpacked(path, upload_bytes) as lines:
-            yield from _lines(lines, row_bytes)
+            yield from _rows(_lines(lines, row_bytes), row_bytes)
     except UnpackError as error:
         raise InputError(
             f"the upload can't be read as Parquet: {error}",
@@ -98,20 +100,31 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON")
 
 
-def _lines(file: IO[bytes], row_bytes: int) -> Generator[Good | Bad]:
-    number, place = 0, 0
+def _lines(file: IO[bytes], most: int) -> Generator[bytes | None]:
     # Read in pieces: a line may be as long as the upload.
-    while line := file.readline(row_bytes + 1):
-        number += 1
-        if len(line) > row_bytes and not line.endswith(b"\n"):
-            while (rest := file.readline(row_bytes)) and not rest.endswith(b"\n"):
-                pass
+    while line := file.readline(most + 1):
+        if len(line) <= most or line.endswith(b"\n"):
+            yield line
+            continue
+        while (rest := file.readline(most)) and not rest.endswith(b"\n"):
+            pass
+        yield None
+
+
+def _rows(texts: Iterable[bytes | None], row_bytes: int) -> Generator[Good | Bad]:
+    place = 0
+    for number, text in enumerate(texts, 1):
+        if text is None:
             yield Bad(number, f"longer than {row_bytes} bytes")
             continue
-        if not line.strip():
+        if not text.strip():
             continue
         try:
-            row = parse(line)
+            row = parse(text)
+        except json.JSONDecodeError as error:
+            # Within the line: the decoder's own lines are not those of the upload.
+            yield Bad(number, f"not JSON: {error.msg} at character {error.pos + 1}")
+            continue
         except ValueError as error:
             yield Bad(number, f"not JSON: {error}")
             continue

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from firstfault.judge.verdicts import read_verdicts
 
 pytest.importorskip("dbos", reason="needs the extra `service`")
 
+TWO_PANELS = "panels: {a: {panel: [symbolic]}, b: {panel: [symbolic]}}\n"
 ROWS = [
     {
         "id": f"s{number}",
@@ -105,6 +107,33 @@ def test_a_worker_may_be_the_first_at_a_database(tmp_path: Path):
         assert process.wait(60) == 0
 
 
+def test_workers_that_nobody_named_have_names_of_their_own(tmp_path: Path):
+    workers = [
+        subprocess.Popen(command("worker", "--data", tmp_path), stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    try:
+        said = {one.stderr.readline() for one in workers if one.stderr is not None}
+        assert said == {f"Worker {socket.gethostname()}-{one.pid} works.\n" for one in workers}
+    finally:
+        for one in workers:
+            one.send_signal(signal.SIGTERM)
+        assert [one.wait(60) for one in workers] == [0, 0]
+
+
+def test_a_second_service_in_a_folder_is_refused_until_the_first_is_gone(tmp_path: Path):
+    process, _ = start("--data", tmp_path, "--workers", 0)
+    refused = run("serve", "--port", 0, "--data", tmp_path, "--workers", 0)
+    assert refused.returncode == 2
+    assert f"process {process.pid} " in refused.stderr
+    assert len(refused.stderr.splitlines()) <= 2
+    process.kill()
+    process.wait()
+    process, _ = start("--data", tmp_path, "--workers", 0)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+
+
 def test_other_machines_are_not_let_in_without_keys(tmp_path: Path):
     refused = run("serve", "--host", "0.0.0.0", "--port", 0, "--data", tmp_path)
     assert refused.returncode == 2
@@ -134,10 +163,39 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path):
     assert not any(secret in path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
 
 
+@pytest.mark.parametrize("asked", [("list",), ("revoke", "x"), ("budget", "x", "5")])
+def test_keys_of_a_service_that_is_not_there_are_not_shown_or_changed(tmp_path: Path, asked: tuple[str, ...]):
+    for place in (
+        ("--data", tmp_path / "gone"),
+        ("--db", f"sqlite:///{tmp_path / 'gone' / 'service.sqlite'}"),
+    ):
+        refused = run("key", *asked, *place)
+        assert refused.returncode == 2
+        assert f"{tmp_path / 'gone' / 'service.sqlite'}: no such database" in refused.stderr
+        assert not (tmp_path / "gone").exists()
+
+
+def test_a_new_key_says_where_it_is_kept(tmp_path: Path):
+    database = str(tmp_path / "data" / "service.sqlite")
+    assert database in run("key", "create", "ci", "--data", tmp_path / "data").stdout
+    made = json.loads(run("key", "create", "ci", "--data", tmp_path / "data", "--json").stdout)
+    assert made["kept_in"] == database
+    assert Path(database).is_file()
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 101, "two\nlines"])
+def test_a_key_needs_a_name(tmp_path: Path, name: str):
+    refused = run("key", "create", name, "--data", tmp_path)
+    assert refused.returncode == 2
+    assert "1 to 100" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("panels: {a: {panel: [symbolic]}}\n", "panel"),
+        (TWO_PANELS, "service.yaml: panel: 'symbolic' is not among panels (a, b)"),
+        (TWO_PANELS, "docs/service.md"),
+        ("[]\n", "not a mapping"),
         ("panels: {symbolic: {panel: [rollout]}}\n", "model"),
         ("limits: {nonsense: 1}\n", "nonsense"),
         ("{model: gone, panels: {symbolic: {panel: [rollout]}}}\n", "gone"),
@@ -152,3 +210,19 @@ def test_a_wrong_file_is_one_line(tmp_path: Path, text: str, named: str):
     assert named in refused.stderr
     assert "Traceback" not in refused.stderr
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(("text", "panel"), [("panels: {a: {panel: [symbolic]}}\n", "a"), ("", "symbolic")])
+def test_the_only_panel_judges_where_a_caller_names_none(tmp_path: Path, text: str, panel: str):
+    path = tmp_path / "service.yaml"
+    path.write_text(text)
+    process, said = start("--config", path, "--data", tmp_path / "data", "--workers", 0)
+    try:
+        (shown,) = httpx.get(f"{said['url']}/v1/panels").json()
+        assert (shown["name"], shown["is_default"]) == (panel, True)
+        for address in ("/", "/health", "/ready"):
+            answer = httpx.head(f"{said['url']}{address}")
+            assert (answer.status_code, answer.content) == (200, b"")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)

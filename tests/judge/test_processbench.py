@@ -40,7 +40,7 @@ def test_an_array_and_the_same_as_lines_give_the_same_items(tmp_path):
         ({**GOOD, "problem": " "}, "problem"),
         ({**GOOD, "steps": []}, "steps"),
         ({**GOOD, "steps": "2 + 2 = 5"}, "steps"),
-        ({**GOOD, "steps": ["2 + 2 = 5", None]}, "a step is not text"),
+        ({**GOOD, "steps": ["2 + 2 = 5", None]}, "step 2 is not text"),
     ],
 )
 def test_a_bad_item_among_good_ones_is_kept_with_its_reason(tmp_path, item, reason):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from firstfault.datasets.errors import EndpointError
+from firstfault.datasets.errors import ConfigError, EndpointError
 from firstfault.service.client import Client, ServiceError
 from firstfault.service.store.scope import Scope
 from firstfault.service.work.states import JobState
@@ -59,7 +59,7 @@ PAGING = {"after", "limit"}
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("service")
-    make_run(folder / "runs" / "small", 4, spare=2)
+    make_run(folder / "runs" / "50%25 of it", 4, spare=2)
     with Service(folder / "data", more=("--runs", str(folder / "runs"))) as service:
         yield service
 
@@ -135,7 +135,7 @@ def test_a_job_from_a_file_and_again(client: Client, tmp_path: Path):
     again = client.post_job(path, idempotency_key="once")
     assert again.id == job.id
     assert [(one.line, "JSON" in one.reason) for one in client.rejected(job.id)] == [(2, True)]
-    other = client.post_job(path)
+    other = client.post_job(str(path))
     assert other.id != job.id
     client.wait(job.id)
     with pytest.raises(ServiceError, match="is done"):
@@ -185,6 +185,15 @@ def test_refusals_keep_their_hints(client: Client, service: Service):
     with pytest.raises(ServiceError) as raised:
         client.run("../x")
     assert raised.value.status == 404
+
+
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:8400", "localhost:8400", "", "http://", "ftp://x", "http://h:x", "http://h:65536"]
+)
+def test_what_is_no_address_is_refused_at_once(url: str):
+    with pytest.raises(ConfigError) as raised:
+        Client(url)
+    assert "http://127.0.0.1:8400" in raised.value.hint
 
 
 def test_nobody_there(monkeypatch: pytest.MonkeyPatch):

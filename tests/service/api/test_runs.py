@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from firstfault.datasets.records import ErrorType, Pair, Review, Split, Verdict, VerdictStatus
@@ -14,6 +15,8 @@ from firstfault.loop.standing import STAGES, Keeper
 from firstfault.service.work.indexing import Index
 from service_app import RIGHT, WRONG, App
 from small_run import VARIANT, make_run
+
+NAMES = ("loop v2", "50% off? #1", "größe", "it's 'quoted' & <b>", "-x", "a+b;c=d", "x" * 100)
 
 
 @pytest.fixture
@@ -87,6 +90,28 @@ def test_no_other_folder_is_a_run(app: App, name: str):
     (app.runs.folder / ".hidden").mkdir()
     (app.runs.folder / ".hidden" / "config.yaml").touch()
     assert app.client.get(f"/v1/runs/{name}").status_code == 404
+
+
+def test_a_run_is_found_by_any_name_that_can_be_printed(app: App):
+    for name in NAMES:
+        make_run(app.runs.folder / name, 2, spare=2)
+    refresh(app)
+    assert {one["name"] for one in get(app, "/v1/runs")["items"]} == {"small", *NAMES}
+    for name in NAMES:
+        part = quote(name, safe="")
+        assert get(app, f"/v1/runs/{part}")["name"] == name
+        assert len(verdicts(app, run=name)) == 2
+        task = app.client.post(f"/v1/runs/{part}/tasks", json={"action": "curate"}).json()
+        assert [one["id"] for one in get(app, "/v1/tasks", run=name)["items"]] == [task["id"]]
+
+
+def test_names_that_hide_something_are_no_runs(app: App):
+    for name in ("two\nlines", "back\\slash", "\u202eright to left", ".hidden", "x" * 101):
+        make_run(app.runs.folder / name, 2, spare=2)
+        assert app.client.get(f"/v1/runs/{quote(name, safe='')}").status_code == 404
+    assert [one["name"] for one in get(app, "/v1/runs")["items"]] == ["small"]
+    longer_than_file_systems_take = quote(100 * "\U0001f600")
+    assert app.client.get(f"/v1/runs/{longer_than_file_systems_take}").status_code == 404
 
 
 def test_verdicts_of_a_run_are_found_by_what_they_are(app: App):

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,10 @@ from firstfault.datasets.store import write_records
 from firstfault.service.page.rendering import STATIC
 from firstfault.service.work.indexing import Index
 from hostile_texts import HOSTILE_TEXTS
+from page_tags import PAGE, Tags, html
 from service_app import RIGHT, WRONG, App
 from small_run import VARIANT, make_run
 
-PAGE = {"accept": "text/html"}
 VIEWS = ("/", "/live", "/solutions", "/runs/small", "/runs/small/live", "/runs/small/tasks")
 
 
@@ -27,22 +26,11 @@ def app(tmp_path: Path) -> Iterator[App]:
         yield app
 
 
-def html(app: App, path: str) -> str:
-    answer = app.client.get(path, headers=PAGE)
-    assert answer.status_code == 200, answer.text
-    return answer.text
-
-
-class _Tags(HTMLParser):
-    """What a browser would make of a page: its elements, and attributes that run something."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[App]:
+    with App(tmp_path, f"sqlite:///{tmp_path / 's.sqlite'}", needs_keys=True) as app:
+        make_run(tmp_path / "runs" / "small", 2, spare=2)
+        yield app
 
 
 def test_every_view_is_a_page_under_a_strict_policy(app: App):
@@ -54,7 +42,7 @@ def test_every_view_is_a_page_under_a_strict_policy(app: App):
         assert "unsafe" not in policy
         assert answer.headers["cache-control"] == "no-store"
         # What the policy forbids must not be needed either.
-        for tag, attributes in _Tags(answer.text).found:
+        for tag, attributes in Tags(answer.text).found:
             assert tag != "style"
             assert not any(name == "style" or name.startswith("on") for name in attributes), (path, tag)
             assert tag != "script" or str(attributes.get("src", "")).startswith("/static/")
@@ -111,7 +99,7 @@ def test_untrusted_text_is_text_on_every_view(app: App):
     views += ["/login?next=%22%3E%3Cimg%20src%3Dx%3E"]
     known = set[str]()
     for path in views:
-        for tag, attributes in _Tags(html(app, path)).found:
+        for tag, attributes in Tags(html(app, path)).found:
             known.add(tag)
             assert not any(attribute.startswith("on") for attribute in attributes), (path, tag)
             assert tag not in ("img", "iframe", "object", "embed", "base", "style", "math", "video"), path
@@ -235,3 +223,23 @@ def test_what_no_database_takes_for_a_name_is_no_run(tmp_path: Path, url: str):
     with App(tmp_path, url) as app:
         for path in ("", "/live", "/pictures", "/tasks"):
             assert app.client.get(f"/runs/%00{path}", headers=PAGE).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/runs/nope",
+        "/jobs/nope",
+        "/solutions/abc",
+        "/solutions/-1",
+        "/solutions/0",
+        "/solutions/" + 5000 * "9",
+    ],
+)
+def test_what_is_not_there_leads_to_what_is(app: App, path: str):
+    page = app.client.get(path, headers=PAGE)
+    assert page.status_code == 404
+    assert "there is no" in page.text
+    assert "path.item" not in page.text
+    main = page.text.partition("<main")[2]
+    assert {'href="/"', 'href="/solutions"'} <= set(re.findall(r'href="[^"]*"', main))

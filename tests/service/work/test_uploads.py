@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from firstfault.datasets.errors import InputError
-from firstfault.service.work import unpacking
+from firstfault.service.work import arrays, unpacking
 from firstfault.service.work.uploads import Bad, Good, parse, read_upload
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,7 +35,8 @@ _LINES = st.one_of(
     .filter(lambda line: not line.startswith(b"PAR1")),
     st.just(b"x" * (LIMIT + 5)),
     st.just(b"[" * 1500),
-)
+    # An array of objects is told by these; what is no array of objects is a line.
+).filter(lambda line: not line.lstrip(b"\xef\xbb\xbf \t\r\v\f").startswith(b"[") or line.startswith(b"[["))
 
 
 @given(lines=st.lists(_LINES, max_size=8), ends=st.booleans())
@@ -203,3 +204,57 @@ def test_parquet_of_endless_rows_is_refused(tmp_path: Path):
     with pytest.raises(InputError, match="unpacks to more than 1000000 bytes"):
         seen.extend(read_upload(tmp_path / "x", LIMIT, 1_000_000))
     assert 0 < len(seen) <= 1_000_000 // len(json.dumps(RIGHT))
+
+
+@given(
+    rows=st.lists(_JSON, max_size=5),
+    first=st.dictionaries(st.text(max_size=8), _JSON, max_size=3),
+    indent=st.none() | st.integers(0, 3),
+    size=st.integers(1, 9),
+)
+def test_an_array_is_what_its_elements_are_as_lines(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[Any], first: Any, indent: int | None, size: int
+):
+    folder = tmp_path_factory.mktemp("array")
+    rows = [first, RIGHT, *rows]
+    with pytest.MonkeyPatch.context() as patched:
+        # Whatever is cut where a piece of the file ends.
+        patched.setattr(arrays, "_PIECE", size)
+        found = read_all(folder / "array", json.dumps(rows, indent=indent).encode() + b"\n")
+    assert found == read_all(folder / "lines", "".join(f"{json.dumps(row)}\n" for row in rows).encode())
+
+
+def test_elements_that_are_broken_or_too_large_leave_the_others(tmp_path: Path):
+    right = json.dumps(RIGHT).encode()
+    long = json.dumps({**RIGHT, "problem": "[{" * LIMIT}).encode()
+    for content, kinds in (
+        (b"[%s, {broken, [}], %s]" % (right, right), [Good, Bad, Good]),
+        (b"[%s, %s, %s]" % (right, long, right), [Good, Bad, Good]),
+        (b"\xef\xbb\xbf\n [\n%s, %s,\n]\n" % (right, right), [Good, Good]),
+        (b"[%s, %s" % (right, right[:-5]), [Good, Bad]),
+        (b"[%s] %s" % (right, right), [Good, Good]),
+        (b"[%s] more" % right, [Good, Bad]),
+        (b"[" + right + b"," + b"[" * 100_000, [Good, Bad]),
+    ):
+        read = read_all(tmp_path / "x", content)
+        assert [type(row) for row in read] == kinds
+        assert [row.line for row in read if isinstance(row, Bad)] == [
+            number for number, kind in enumerate(kinds, 1) if kind is Bad
+        ]
+
+
+def test_reasons_point_at_what_is_wrong_within_a_line(tmp_path: Path):
+    lines = [
+        json.dumps(RIGHT),
+        '{"problem": "x", "steps": ["1"',
+        json.dumps({**RIGHT, "problem": " "}),
+        json.dumps({**RIGHT, "problem": 1}),
+        json.dumps({**RIGHT, "steps": ["1", "2", None, 4]}),
+    ]
+    bad = [row for row in read_all(tmp_path / "x", "\n".join(lines).encode()) if isinstance(row, Bad)]
+    assert bad == [
+        Bad(2, "not JSON: Expecting ',' delimiter at character 32"),
+        Bad(3, "problem: empty"),
+        Bad(4, "problem: missing or not text"),
+        Bad(5, "steps: step 3 is not text"),
+    ]
