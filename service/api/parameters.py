@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute
 from .refusals import RefusedError
 
 
-def refuse_unknown(request: Request) -> None:
+async def refuse_unknown(request: Request) -> None:
     """Refuse parameters of the API that do not exist: a filter with a slip in its name would find everything.
 
     Addresses of the page are left alone, since people edit them.
