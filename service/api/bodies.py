@@ -14,7 +14,7 @@ SOLUTION: dict[str, Any] = {
     "type": "object",
     "required": ["problem", "steps"],
     "properties": {
-        "id": {"type": "string", "description": "Stands for it in the result."},
+        "id": {"description": "Stands for it in the result, as text."},
         "problem": {"type": "string", "minLength": 1, "description": "The question."},
         "steps": {"type": "array", "items": {"type": "string"}, "minItems": 1},
         "answer": {"type": "string", "description": "The reference answer, for judges that are shown it."},
