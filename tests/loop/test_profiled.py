@@ -52,6 +52,23 @@ def test_text_of_models_is_escaped_between_and_within_the_shades(example):
         assert "&lt;" in shown
 
 
+def test_maths_is_shaded_as_a_whole_by_its_most_divergent_token(example):
+    step = r"so \(x = 5 + 3\) holds here"
+    solution = example.quantized.model_copy(update={"steps": (step,), "text": step})
+    ends = by_words(solution)
+    kl = [0.0] * len(ends)
+    within = [place for place, end in enumerate(ends) if step.index("=") < end <= step.index(r"\)") + 2]
+    kl[within[0]], kl[within[2]], kl[-1] = 0.5, 3.0, 1.0
+    profile = Profile.of(diverging(solution, ends, kl, within[2]), solution)
+    spoiled = example.model_copy(update={"quantized": solution, "profile": profile})
+    shown = shaded(spoiled, Cell(1, step, "fine"))
+    first, second = re.findall(r'<mark class="([^"]*)" title="([^"]*)">', shown)
+    assert first == ("parting d40", "KL divergence 3.00 nats")
+    assert second == ("d20", "KL divergence 1.00 nats")
+    assert re.search(r"<mark [^>]*><math.*</math></mark> holds <mark [^>]*>here</mark>$", shown)
+    assert shown.startswith("so <mark")
+
+
 def test_the_words_say_where_they_part_and_whether_the_judges_agree(example):
     def words(fault: int | None) -> str:
         verdict = Verdict(
