@@ -28,7 +28,7 @@ def test_a_task_tells_what_is_there_and_that_nothing_had_to_be_done(tmp_path: Pa
 
         def done(action: str) -> tuple[dict[str, object], str]:
             task = app.client.post("/v1/runs/tiny/tasks", json={"action": action}).json()["id"]
-            app.tasks.carry_out(task)
+            app.carrier.carry_out(task)
             found = app.client.get(f"/v1/tasks/{task}").json()
             assert found["state"] == "done", found
             return found["result"], app.client.get(f"/v1/tasks/{task}/log").text
